@@ -1,0 +1,1 @@
+"""The local HTTP API over which clients talk to a running node."""

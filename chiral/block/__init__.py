@@ -1,0 +1,1 @@
+"""Names of content: CIDs, blocks and the varints they are written with."""

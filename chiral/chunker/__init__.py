@@ -1,0 +1,1 @@
+"""Splitters: pure rules that cut a byte stream into blocks."""

@@ -1,0 +1,1 @@
+"""The composition root: wires the rooms together, supervises and ends them."""

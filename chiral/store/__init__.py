@@ -1,0 +1,1 @@
+"""The LMDB environment and its tables: blocks, file catalogue, provider records."""

@@ -1,0 +1,1 @@
+"""The Yamux multiplexer as a frame machine: bytes in, events and bytes out, no I/O."""
