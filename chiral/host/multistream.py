@@ -1,0 +1,51 @@
+"""The words of multistream-select 1.0: pure codec of its lines and the reading of a whole opening at once.
+
+Source: libp2p specification, connections/README (multistream-select).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chiral.block.varint import VarintError, decode_varint, encode_varint
+from chiral.errors import ProtocolError
+
+HEADER_NAME = "/multistream/1.0.0"
+NOT_AVAILABLE = "na"
+MAX_LINE_BYTES = 1024
+
+
+def line(word: str) -> bytes:
+    """One message: varint length, the word, a newline."""
+    body = word.encode() + b"\n"
+    return encode_varint(len(body)) + body
+
+
+HEADER = line(HEADER_NAME)
+NA = line(NOT_AVAILABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message read: its word as bytes (a name need not be UTF-8) and where the next one starts."""
+
+    word: bytes
+    end: int
+
+
+def read_line(buffer: bytes | bytearray, offset: int = 0) -> Line | None:
+    """The message at `offset`, or None while it is not all there; raises `ProtocolError` if it cannot become one."""
+    try:
+        length, start = decode_varint(buffer, offset)
+    except VarintError as error:
+        if len(buffer) - offset < 2 and all(byte & 0x80 for byte in buffer[offset:]):
+            return None
+        raise ProtocolError(f"multistream length: {error}") from error
+    if not 0 < length <= MAX_LINE_BYTES:
+        raise ProtocolError(f"multistream message of {length} bytes")
+    end = start + length
+    if len(buffer) < end:
+        return None
+    if buffer[end - 1] != 0x0A:
+        raise ProtocolError("multistream message does not end its line")
+    return Line(bytes(buffer[start : end - 1]), end)

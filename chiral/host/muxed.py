@@ -1,0 +1,323 @@
+"""One Yamux connection behind py-libp2p's `IMuxedConn`, and the negotiation that makes it.
+
+Three tasks live in the nursery of `start`: one receives, one sends, one keeps the time. The machine of `chiral.yamux`
+decides; here is only waiting: for bytes, for room, for streams, for the end.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import trio
+from libp2p.abc import IMuxedConn, ISecureConn
+from libp2p.connection_types import ConnectionType
+from libp2p.custom_types import TProtocol
+from libp2p.exceptions import BaseLibp2pError
+from libp2p.peer.id import ID
+from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
+from libp2p.stream_muxer.muxer_multistream import MuxerMultistream
+from multiaddr.multiaddr import Multiaddr
+
+from chiral.errors import ChiralError
+from chiral.host import libp2p_private
+from chiral.host.muxed_stream import WRITE_TURN_BYTES, FastStream
+from chiral.host.secured import FastSession
+from chiral.yamux.connection import Connection
+from chiral.yamux.events import Event, StreamArrived, StreamReadable, StreamWritable
+from chiral.yamux.frame import GoAwayCode
+from chiral.yamux.limits import YamuxLimits
+from chiral.yamux.stream import Stream
+
+logger = logging.getLogger(__name__)
+
+YAMUX_PROTOCOL = TProtocol("/yamux/1.0.0")
+FAREWELL_S = 0.04
+"""How long a connection that is closed here may take to say so."""
+
+
+class FastMuxed(IMuxedConn):
+    """A multiplexed connection over a `FastSession`.
+
+    `death` is why it ended, None while it lives and after a `close` from here; `on_death` callbacks are called with the
+    connection once it has ended, in the task that ended it, and must not raise.
+    """
+
+    def __init__(self, conn: ISecureConn, peer_id: ID, limits: YamuxLimits | None = None) -> None:
+        if not isinstance(conn, FastSession):
+            raise TypeError(f"FastMuxed runs over a FastSession, not {type(conn).__name__}")
+        self.secured_conn = conn
+        self.peer_id = peer_id
+        self.event_started = trio.Event()
+        self.event_closed = trio.Event()
+        self.death: Exception | None = None
+        self.on_death: list[Callable[[FastMuxed], None]] = []
+        self.machine = Connection(initiator=conn.is_initiator, now=trio.current_time(), limits=limits)
+        self._session = conn
+        self._writer = trio.lowlevel.ParkingLot()
+        self._acceptors = trio.lowlevel.ParkingLot()
+        self._openers = trio.lowlevel.ParkingLot()
+        self._turns = trio.lowlevel.ParkingLot()
+        self._flushed = trio.lowlevel.ParkingLot()
+        self._sending = False
+        self._closing = False
+        self._scope: trio.CancelScope | None = None
+
+    # --- what is known -------------------------------------------------------------------------------------------
+
+    @property
+    def is_initiator(self) -> bool:
+        return self._session.is_initiator
+
+    @property
+    def is_established(self) -> bool:
+        return self.event_started.is_set() and not self._closing
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closing
+
+    @property
+    def rtt_s(self) -> float | None:
+        """The smoothed round trip in seconds; None before the first ping is answered."""
+        return self.machine.rtt_s
+
+    @property
+    def stream_count(self) -> int:
+        """Live streams, either side's."""
+        return self.machine.inbound_streams + self.machine.outbound_streams
+
+    @property
+    def bytes_received(self) -> int:
+        return self._session.bytes_received
+
+    @property
+    def bytes_sent(self) -> int:
+        return self._session.bytes_sent
+
+    def get_remote_address(self) -> tuple[str, int] | None:
+        return self._session.get_remote_address()
+
+    def get_transport_addresses(self) -> list[Multiaddr]:
+        return self._session.get_transport_addresses()
+
+    def get_connection_type(self) -> ConnectionType:
+        return self._session.get_connection_type()
+
+    # --- streams -------------------------------------------------------------------------------------------------
+
+    async def open_stream(self) -> FastStream:
+        """A new stream, of which nothing is sent yet; waits for a free slot below the limits.
+
+        Raises `MuxedConnUnavailable` when the connection has ended or the peer is going away.
+        """
+        while not self._closing and self.machine.going_away is None:
+            if self.machine.can_open:
+                return FastStream(self, self.machine.open_stream())
+            await self._openers.park()
+        raise MuxedConnUnavailable(self._why_closed())
+
+    async def accept_stream(self) -> FastStream:
+        """The next stream that the peer opened. Raises `MuxedConnUnavailable` when the connection has ended."""
+        while not self._closing:
+            stream = self.machine.accept()
+            if stream is not None:
+                return FastStream(self, stream)
+            await self._acceptors.park()
+        raise MuxedConnUnavailable(self._why_closed())
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Run the connection to its end. Raises nothing but cancellation."""
+        try:
+            if not self._closing:
+                async with trio.open_nursery() as nursery:
+                    self._scope = nursery.cancel_scope
+                    nursery.start_soon(self._guard, self._receive)
+                    nursery.start_soon(self._guard, self._send)
+                    nursery.start_soon(self._guard, self._keep_time)
+                    self.event_started.set()
+        finally:
+            self.event_started.set()
+            with trio.CancelScope(shield=True):
+                await self._end(None)
+
+    async def close(self) -> None:
+        """End the connection: streams that are not finished are reset, the peer is told, within `FAREWELL_S`."""
+        if self._closing:
+            return
+        self._closing = True
+        for stream in self.machine.live_streams():
+            if not stream.finishing:
+                self.reset(stream)
+        self.machine.go_away(GoAwayCode.NORMAL)
+        self.nudge()
+        with trio.move_on_after(FAREWELL_S) as scope:
+            scope.shield = True
+            while self._scope is not None and (self.machine.has_output or self._sending):
+                await self._flushed.park()
+        with trio.CancelScope(shield=True):
+            await self._end(None)
+
+    async def _guard(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run one of the tasks; whatever ends it ends the connection."""
+        try:
+            await task()
+        except (ChiralError, BaseLibp2pError) as error:
+            logger.debug("connection to %s: %s", self.peer_id, error)
+            await self._end(error)
+        except Exception as error:
+            logger.exception("connection to %s", self.peer_id)
+            await self._end(error)
+
+    async def _end(self, cause: Exception | None) -> None:
+        """The connection is over: every stream of it dies, everybody who waits is told, the transport is closed."""
+        if self.event_closed.is_set():
+            return
+        if not self._closing:
+            self._closing = True
+            self.death = cause
+        self._say_last_words()
+        for stream in self.machine.fail():
+            self._wake(stream)
+        for lot in (self._acceptors, self._openers, self._turns, self._flushed):
+            lot.unpark_all()
+        self.event_closed.set()
+        with trio.CancelScope(shield=True):
+            try:
+                await self._session.close()
+            except (OSError, BaseLibp2pError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                logger.debug("closing the transport to %s: %s", self.peer_id, error)
+        if self._scope is not None:
+            self._scope.cancel()
+        for callback in self.on_death:
+            callback(self)
+
+    def _say_last_words(self) -> None:
+        """Give the transport the GO_AWAY that a broken rule has left in the output, if it takes it at once."""
+        if not self._sending and self.machine.has_output:
+            self._seal()
+            self._session.flush_nowait()
+
+    def _why_closed(self) -> str:
+        return f"the connection has ended: {self.death or 'closed'}"
+
+    # --- the three tasks -----------------------------------------------------------------------------------------
+
+    async def _receive(self) -> None:
+        session, machine = self._session, self.machine
+        while True:
+            messages = await session.receive()
+            now = trio.current_time()
+            for message in messages:
+                events = machine.receive(message, now)
+                if events:
+                    self._tell(events)
+            self._let_open()
+            self.nudge()
+            self._check_farewell()
+
+    async def _send(self) -> None:
+        machine, session = self.machine, self._session
+        while True:
+            if not machine.has_output:
+                self._flushed.unpark_all()
+                self._check_farewell()
+                await self._writer.park()
+                continue
+            self._seal()
+            self.let_write()
+            self._let_open()
+            self._sending = True
+            await session.flush()
+            self._sending = False
+
+    async def _keep_time(self) -> None:
+        moved = -1
+        while True:
+            deadline = self.machine.tick(trio.current_time())
+            self.nudge()
+            if moved == self.bytes_received + self.bytes_sent and not self._sending:
+                self._session.relax()
+            moved = self.bytes_received + self.bytes_sent
+            await trio.sleep_until(deadline)
+
+    def _seal(self) -> None:
+        """Frame and seal what waits, as much as one send takes."""
+        machine, sealer = self.machine, self._session.sealer
+        while machine.has_output and sealer.has_room:
+            sealer.wrote(machine.fill(sealer.writable()))
+
+    def _check_farewell(self) -> None:
+        """A peer that accepts no more streams, and has none left, is let go."""
+        if self.machine.going_away is not None and not self.stream_count and not self._closing:
+            raise MuxedConnUnavailable(f"the peer closed the connection (code {self.machine.going_away})")
+
+    # --- waking --------------------------------------------------------------------------------------------------
+
+    def nudge(self) -> None:
+        """Somebody may have left something to send."""
+        if self._writer and self.machine.has_output:
+            self._writer.unpark_all()
+
+    def _tell(self, events: list[Event]) -> None:
+        for event in events:
+            if type(event) is StreamReadable:
+                event.stream.handle.wake_reader()
+            elif type(event) is StreamWritable:
+                event.stream.handle.wake_writer()
+            elif type(event) is StreamArrived:
+                self._acceptors.unpark(count=self.machine.waiting_streams)
+
+    def _let_open(self) -> None:
+        """Let those go on who wait to open a stream, as many as there are slots."""
+        if self._openers:
+            if self.machine.going_away is not None:
+                self._openers.unpark_all()
+            elif self.machine.free_slots > 0:
+                self._openers.unpark(count=self.machine.free_slots)
+
+    def is_backlogged(self) -> bool:
+        """Whether a writer must wait for its turn."""
+        return bool(self._turns) or self.machine.backlog_bytes >= self.machine.limits.send_backlog_bytes
+
+    async def wait_for_turn(self) -> None:
+        """Wait behind the writers of other streams until the backlog has room."""
+        await self._turns.park()
+
+    def let_write(self) -> None:
+        """Let those go on who wait for the backlog, one turn's worth of room each, first come first."""
+        if self._turns:
+            room = self.machine.limits.send_backlog_bytes - self.machine.backlog_bytes
+            if room >= WRITE_TURN_BYTES or not self.machine.backlog_bytes:
+                self._turns.unpark(count=max(room // WRITE_TURN_BYTES, 1))
+
+    def reset(self, stream: Stream) -> None:
+        """End a stream at once, and let those go on who waited for what it held."""
+        self.machine.reset(stream)
+        self._wake(stream)
+        self.let_write()
+        self._let_open()
+        self.nudge()
+
+    @staticmethod
+    def _wake(stream: Stream) -> None:
+        if stream.handle is not None:
+            stream.handle.wake_reader()
+            stream.handle.wake_writer()
+
+
+class FastMuxer(MuxerMultistream):
+    """Negotiates `/yamux/1.0.0` and builds a `FastMuxed`; to be assigned to an upgrader's `muxer_multistream`."""
+
+    def __init__(self, limits: YamuxLimits | None = None, *, negotiate_timeout_s: int = 10) -> None:
+        super().__init__({YAMUX_PROTOCOL: FastMuxed}, negotiate_timeout_s)
+        self._limits = limits
+
+    async def new_conn(self, conn: ISecureConn, peer_id: ID) -> IMuxedConn:
+        """The muxed connection over a secured one. Raises py-libp2p's `MultiselectError` family."""
+        protocol = await libp2p_private.select_muxer(self, conn)
+        muxed = FastMuxed(conn, peer_id, self._limits)
+        libp2p_private.annotate_muxed(muxed, conn, protocol)
+        return muxed
