@@ -1,0 +1,99 @@
+"""Binary multiaddrs as they come from others: which are well formed, and what they say without the peer at their end.
+
+Source: multiformats/multiaddr, "Binary format" and protocols.csv. Dials nothing and knows nothing of reachability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chiral.block.varint import VarintError, decode_varint
+from chiral.interface.peer import PeerId
+
+MAX_ADDR_BYTES = 256
+MAX_ADDRS = 16
+_P2P = 421
+_VARIABLE = -1
+# Value sizes in bytes of the protocols that may stand in an address of a peer; an unknown one cannot be passed over,
+# because its size is not on the wire.
+_SIZES = {
+    4: 4,  # ip4
+    6: 2,  # tcp
+    33: 2,  # dccp
+    41: 16,  # ip6
+    42: _VARIABLE,  # ip6zone
+    43: 1,  # ipcidr
+    53: _VARIABLE,  # dns
+    54: _VARIABLE,  # dns4
+    55: _VARIABLE,  # dns6
+    56: _VARIABLE,  # dnsaddr
+    132: 2,  # sctp
+    273: 2,  # udp
+    275: 0,  # p2p-webrtc-star
+    276: 0,  # p2p-webrtc-direct
+    277: 0,  # p2p-stardust
+    280: 0,  # webrtc-direct
+    281: 0,  # webrtc
+    290: 0,  # p2p-circuit
+    301: 0,  # udt
+    302: 0,  # utp
+    400: _VARIABLE,  # unix
+    _P2P: _VARIABLE,
+    443: 0,  # https
+    444: 12,  # onion
+    445: 37,  # onion3
+    446: _VARIABLE,  # garlic64
+    447: _VARIABLE,  # garlic32
+    448: 0,  # tls
+    449: _VARIABLE,  # sni
+    454: 0,  # noise
+    460: 0,  # quic
+    461: 0,  # quic-v1
+    465: 0,  # webtransport
+    466: _VARIABLE,  # certhash
+    477: 0,  # ws
+    478: 0,  # wss
+    479: 0,  # p2p-websocket-star
+    480: 0,  # http
+    481: _VARIABLE,  # http-path
+    777: 8,  # memory
+}
+
+
+def clean_addrs(peer: PeerId, addrs: Iterable[bytes], limit: int = MAX_ADDRS) -> tuple[bytes, ...]:
+    """The first `limit` different well-formed addresses of `peer`, without `/p2p/…` of itself at the end.
+
+    Left out are malformed ones, those over `MAX_ADDR_BYTES`, and those that end in the id of another peer.
+    """
+    found: dict[bytes, None] = {}
+    for addr in addrs:
+        plain = _plain(addr, peer)
+        if plain:
+            found[plain] = None
+            if len(found) == limit:
+                break
+    return tuple(found)
+
+
+def _plain(addr: bytes, peer: PeerId) -> bytes | None:
+    """`addr` without a last `/p2p/peer`; None if it is malformed or names somebody else."""
+    if not 0 < len(addr) <= MAX_ADDR_BYTES:
+        return None
+    last_code, last_at, last_value = 0, 0, b""
+    at = 0
+    try:
+        while at < len(addr):
+            last_at = at
+            last_code, at = decode_varint(addr, at)
+            size = _SIZES[last_code]
+            if size == _VARIABLE:
+                size, at = decode_varint(addr, at)
+            last_value = addr[at : at + size]
+            at += size
+    except (VarintError, KeyError):
+        return None
+    if at != len(addr):
+        return None
+    if last_code != _P2P:
+        return addr
+    return addr[:last_at] if last_value == peer.raw else None

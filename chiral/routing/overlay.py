@@ -1,0 +1,119 @@
+"""One DHT: the routing table of one protocol, kept by what its peers do. Lookups and requests are made by others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import trio
+
+from chiral.clock import Clock
+from chiral.errors import InvalidAddressError, RemoteError, UnsupportedProtocolError
+from chiral.interface.peer import PeerId, PeerInfo
+from chiral.interface.streams import Connections
+from chiral.kad.addresses import clean_addrs
+from chiral.kad.backoff import Backoff
+from chiral.kad.bucket import Admit, PingFirst
+from chiral.kad.messages import Connectedness, PeerEntry
+from chiral.kad.table import RoutingTable
+from chiral.routing.settings import KadSettings
+
+_MAX_DOUBTS = 64
+_log = logging.getLogger(__name__)
+
+
+class Overlay:
+    """The peers that speak `protocol`, and whom of them to doubt."""
+
+    def __init__(
+        self, local: PeerId, protocol: str, connections: Connections, clock: Clock, settings: KadSettings
+    ) -> None:
+        self.protocol = protocol
+        self.table = RoutingTable(local, k=settings.k)
+        self._connections = connections
+        self._clock = clock
+        self._settings = settings
+        self._backoff = Backoff()
+        self._doubt, self.doubts = trio.open_memory_channel[PeerId](_MAX_DOUBTS)
+
+    # What peers do.
+
+    def observe(self, peer: PeerId) -> None:
+        """`peer` showed that it serves this DHT: by an answer, or by what identify says."""
+        self._backoff.succeeded(peer)
+        outcome = self.table.seen(peer, self._clock.monotonic())
+        if isinstance(outcome, Admit) and outcome.new:
+            self._keep_addrs(peer)
+        elif isinstance(outcome, PingFirst):
+            try:
+                self._doubt.send_nowait(outcome.oldest)
+            except trio.WouldBlock:
+                _log.debug("too many peers in doubt; %s is not asked", outcome.oldest.short)
+
+    def identified(self, peer: PeerId, protocols: frozenset[str]) -> None:
+        """Identify said what `peer` speaks: it comes into the table, or leaves it if it does not serve this DHT."""
+        if self.protocol in protocols:
+            self.observe(peer)
+            self._keep_addrs(peer)
+        elif peer in self.table:
+            self.table.drop(peer, self._clock.monotonic())
+
+    def _keep_addrs(self, peer: PeerId) -> None:
+        # Peers of the table are dialled long after they disconnected, so their addresses have to outlive that.
+        if peer in self.table:
+            self._connections.add_addrs(peer, self._connections.addrs_of(peer), ttl_s=self._settings.table_addr_ttl_s)
+
+    def failed(self, peer: PeerId, error: RemoteError) -> None:
+        """A request to `peer` failed: after some in a row, or if it does not serve this DHT, it leaves the table."""
+        now = self._clock.monotonic()
+        strikes = self._backoff.failed(peer, now)
+        if strikes >= self._settings.strikes or isinstance(error, UnsupportedProtocolError):
+            self.table.drop(peer, now)
+
+    def evict(self, peer: PeerId) -> None:
+        """`peer` did not answer when it was doubted: it leaves the table, and a spare takes its place."""
+        now = self._clock.monotonic()
+        self._backoff.failed(peer, now)
+        self.table.drop(peer, now)
+
+    def blocked(self, peer: PeerId) -> bool:
+        """Whether `peer` failed so lately that it is left alone."""
+        return self._backoff.blocked(peer, self._clock.monotonic())
+
+    # What is known of peers.
+
+    def learn(self, entries: Iterable[PeerEntry]) -> list[PeerInfo]:
+        """The peers of a message with their clean addresses; malformed entries and the local peer are left out."""
+        infos = []
+        for entry in entries:
+            try:
+                peer = PeerId.from_bytes(entry.id)
+            except InvalidAddressError:
+                continue
+            if peer != self.table.local:
+                infos.append(PeerInfo(peer, clean_addrs(peer, entry.addrs, self._settings.inbound.addrs_per_record)))
+        return infos
+
+    def remember(self, info: PeerInfo) -> None:
+        """Keep addresses that another peer told, for a while."""
+        if info.addrs:
+            self._connections.add_addrs(info.peer, info.addrs, ttl_s=self._settings.learned_addr_ttl_s)
+
+    def reachable(self, info: PeerInfo) -> bool:
+        """Whether there is a way to the peer at all: told now, known before, or a live connection."""
+        known = info.addrs or self._connections.addrs_of(info.peer)
+        return bool(known) or self._connections.is_connected(info.peer)
+
+    def entry(self, peer: PeerId, addrs: tuple[bytes, ...] = ()) -> PeerEntry:
+        """`peer` as this node tells others of it: with `addrs` and what it knows itself."""
+        if peer == self.table.local:
+            own = self._connections.listen_addrs()[: self._settings.inbound.addrs_per_record]
+            return PeerEntry(peer.raw, own, Connectedness.CONNECTED)
+        connected = self._connections.is_connected(peer)
+        state = Connectedness.CONNECTED if connected else Connectedness.NOT_CONNECTED
+        return PeerEntry(peer.raw, self.known_addrs(PeerInfo(peer, addrs)), state)
+
+    def known_addrs(self, info: PeerInfo) -> tuple[bytes, ...]:
+        """The addresses told in `info` and those known before, clean, each once."""
+        known = (*info.addrs, *self._connections.addrs_of(info.peer))
+        return clean_addrs(info.peer, known, self._settings.inbound.addrs_per_record)
