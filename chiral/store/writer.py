@@ -1,0 +1,138 @@
+"""The one writer: a thread that gathers the jobs of many callers into few transactions.
+
+While one transaction is being synced to the disk the next one's jobs gather, so the cost of a sync is shared without
+anybody waiting for company.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import lmdb
+import trio
+
+from chiral.errors import StoreError
+from chiral.store.budget import Budget
+from chiral.store.faults import store_fault
+
+if TYPE_CHECKING:
+    from chiral.store.schema import WriteTransaction
+
+T = TypeVar("T")
+MAX_QUEUED_JOBS = 1024
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """One caller's work and, once `done` is set, what came of it."""
+
+    apply: Callable[[WriteTransaction], Any]
+    size_bytes: int
+    token: trio.lowlevel.TrioToken
+    done: trio.Event = field(default_factory=trio.Event)
+    result: Any = None
+    error: Exception | None = None
+
+
+class Writer:
+    """Runs jobs in write transactions, in the order given; a job is acknowledged when its transaction is on the disk.
+
+    A job is a function of the transaction alone, because it may be run again: when anything in a shared transaction
+    fails, that transaction is dropped and each of its jobs is given one of its own, so none suffers for another.
+    """
+
+    def __init__(self, environment: lmdb.Environment, directory: Path, *, batch_bytes: int, queue_bytes: int) -> None:
+        self._environment = environment
+        self._directory = directory
+        self._batch_bytes = batch_bytes
+        self._budget = Budget(queue_bytes, MAX_QUEUED_JOBS)
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._closed = False
+        # A daemon, so that a process that ends without closing its store does not hang; LMDB survives that.
+        self._thread = threading.Thread(target=self._work, name="chiral-store-writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, apply: Callable[[WriteTransaction], T], *, size_bytes: int = 0, shield: bool = False) -> T:
+        """What `apply` returned, once it is durable. `size_bytes` is roughly what it writes.
+
+        Cancelled while it waits for a place, nothing is done; cancelled later, the job is done or not, as a whole. With
+        `shield` the latter waits until the job no longer needs the caller's buffers. Raises what `apply` raises,
+        `StoreFullError`, `StoreError`.
+        """
+        await self._budget.acquire(size_bytes)
+        if self._closed:
+            self._budget.release(size_bytes)
+            raise StoreError("the store is closed")
+        job = _Job(apply, size_bytes, trio.lowlevel.current_trio_token())
+        self._queue.put(job)
+        with trio.CancelScope(shield=shield):
+            await job.done.wait()
+        if job.error is not None:
+            raise job.error
+        return job.result  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Finish what is queued and end the thread; a second call does nothing. Blocks for as long as that takes."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        open_ = True
+        while open_:
+            batch, open_ = self._gather()
+            if batch:
+                self._transact(batch)
+                _hand_back(batch, self._budget)
+                batch.clear()  # not to keep the last batch's blocks in memory while waiting for the next
+
+    def _gather(self) -> tuple[list[_Job], bool]:
+        """The jobs of the next transaction, and whether more may come after them."""
+        batch: list[_Job] = []
+        size = 0
+        job = self._queue.get()
+        while job is not None:
+            batch.append(job)
+            size += job.size_bytes
+            if size >= self._batch_bytes:
+                return batch, True
+            try:
+                job = self._queue.get_nowait()
+            except Empty:
+                return batch, True
+        return batch, False
+
+    def _transact(self, jobs: list[_Job]) -> None:
+        try:
+            with self._environment.begin(write=True, buffers=True) as txn:
+                results = [job.apply(txn) for job in jobs]
+        except Exception as error:  # whatever a job raises belongs to its caller, and must not end this thread
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._transact([job])
+            else:
+                jobs[0].error = store_fault(error, self._directory) if isinstance(error, lmdb.Error) else error
+            return
+        for job, result in zip(jobs, results, strict=True):
+            job.result = result
+
+
+def _hand_back(jobs: list[_Job], budget: Budget) -> None:
+    """Wake the callers, in their trio run, with one call into it."""
+    done = list(jobs)
+
+    def wake() -> None:
+        for job in done:
+            budget.release(job.size_bytes)
+            job.done.set()
+
+    try:
+        done[0].token.run_sync_soon(wake)
+    except trio.RunFinishedError:
+        return  # the run ended with the callers gone; what they asked for is stored all the same
