@@ -1,0 +1,201 @@
+"""What the API answers with: the models of its JSON, and how the node's own values become them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, Field
+
+from chiral.block.cid import CID
+from chiral.host.addresses import address_text
+from chiral.interface.catalogue import FileRecord
+from chiral.interface.peer import PeerId, PeerInfo
+from chiral.interface.routing import ProvideResult
+from chiral.interface.streams import ConnectionInfo
+
+if TYPE_CHECKING:
+    from chiral.files.results import FileAdded, FileSaved
+
+
+class AddedFile(BaseModel):
+    """A file that was added. `size` in bytes; `dag_cid` once the node makes DAG roots."""
+
+    cid: str
+    dag_cid: str | None
+    name: str
+    size: int
+    chunks: int
+    new_blocks: int
+
+    @classmethod
+    def of(cls, added: FileAdded) -> Self:
+        return cls(
+            cid=str(added.root),
+            dag_cid=None if added.dag_root is None else str(added.dag_root),
+            name=added.name,
+            size=added.size,
+            chunks=added.chunks,
+            new_blocks=added.new_blocks,
+        )
+
+
+class SavedFile(BaseModel):
+    """A file that was fetched into a local path, whole and verified. `providers` is how many peers gave blocks."""
+
+    cid: str
+    name: str
+    size: int
+    path: str
+    providers: int
+    seconds: float
+
+    @classmethod
+    def of(cls, saved: FileSaved) -> Self:
+        return cls(
+            cid=str(saved.root),
+            name=saved.name,
+            size=saved.size,
+            path=saved.path,
+            providers=saved.providers,
+            seconds=round(saved.seconds, 6),
+        )
+
+
+class FileEntry(BaseModel):
+    """A file of the catalogue. Times in Unix seconds; `name` and `created_at` are what its maker claimed."""
+
+    cid: str
+    dag_cid: str | None
+    name: str
+    size: int
+    chunks: int
+    created_at: int
+    added_at: int
+
+    @classmethod
+    def of(cls, record: FileRecord) -> Self:
+        return cls(
+            cid=str(record.root),
+            dag_cid=None if record.dag_root is None else str(record.dag_root),
+            name=record.name,
+            size=record.size,
+            chunks=record.chunks,
+            created_at=record.created_at,
+            added_at=record.added_at,
+        )
+
+
+class FilePage(BaseModel):
+    """Files in the order of their roots' hashes; `next` is the `after` of the next page, null on the last."""
+
+    items: list[FileEntry]
+    next: str | None
+
+
+class FileChunk(BaseModel):
+    """A block of a file and its size in bytes."""
+
+    cid: str
+    size: int
+
+
+class ChunkPage(BaseModel):
+    """A file's chunks in order; `next` is the `start` of the next page, null on the last."""
+
+    items: list[FileChunk]
+    next: int | None
+
+
+class Peer(BaseModel):
+    """A peer and the addresses known of it."""
+
+    peer_id: str
+    addrs: list[str]
+
+    @classmethod
+    def of(cls, info: PeerInfo) -> Self:
+        return cls(peer_id=str(info.peer), addrs=[address_text(addr) for addr in info.addrs])
+
+
+class PeerList(BaseModel):
+    """Peers in the order that the route says."""
+
+    items: list[Peer]
+
+
+class Connection(BaseModel):
+    """A live connection. `age_s` and `latency_s` in seconds; `latency_s` is null until measured."""
+
+    peer_id: str
+    addr: str | None
+    direction: str
+    agent: str
+    protocols: list[str]
+    latency_s: float | None
+    streams: int
+    age_s: float
+
+    @classmethod
+    def of(cls, info: ConnectionInfo, now: float) -> Self:
+        return cls(
+            peer_id=str(info.peer),
+            addr=None if info.addr is None else address_text(info.addr),
+            direction=info.direction,
+            agent=info.agent,
+            protocols=sorted(info.protocols),
+            latency_s=info.latency_s,
+            streams=info.streams,
+            age_s=round(max(0.0, now - info.since), 3),
+        )
+
+
+class ConnectionList(BaseModel):
+    """The live connections."""
+
+    items: list[Connection]
+
+
+class Announcement(BaseModel):
+    """Of one key (hexadecimal): how many peers were asked to keep the record, and how many took it."""
+
+    key: str
+    asked: int
+    stored: int
+
+    @classmethod
+    def of(cls, result: ProvideResult) -> Self:
+        return cls(key=result.key.hex(), asked=result.asked, stored=result.stored)
+
+
+class AnnouncementList(BaseModel):
+    """What became of an announcement, a key each."""
+
+    items: list[Announcement]
+
+
+class Count(BaseModel):
+    """How many items a line stream carried."""
+
+    count: int
+
+
+class Done(BaseModel):
+    """Nothing more to say than that it was done."""
+
+    done: bool = Field(True)
+
+
+def plain(value: object) -> Any:
+    """`value` as JSON knows it: dataclasses become objects, CIDs and peers text, other bytes hexadecimal digits."""
+    if isinstance(value, CID | PeerId):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    if isinstance(value, dict):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return value

@@ -1,0 +1,97 @@
+"""The bytes of files: streamed out, or saved to a local path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+import trio
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field, model_validator
+
+from chiral.api.answers import ByteAnswer, ByteSink, LineAnswer, LineSink
+from chiral.api.context import Context, only_local
+from chiral.api.faults import Fault
+from chiral.api.local_path import file_to_write, folder_to_write
+from chiral.api.query import DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S, CidInPath, TimeoutS
+from chiral.api.records import SavedFile
+from chiral.errors import NotFoundError
+
+router = APIRouter(tags=["content"])
+_MAX_PATH = 4096
+DOWNLOAD_HEADER = "chiral-download"
+NAME_HEADER = "chiral-name"
+
+
+class SaveTo(BaseModel):
+    """Where to save: exactly one of `path`, a file, and `directory`, in which the file gets its own name, made safe."""
+
+    path: str | None = Field(None, max_length=_MAX_PATH)
+    directory: str | None = Field(None, max_length=_MAX_PATH)
+    overwrite: bool = Field(False, description="replace what is at `path`")
+    timeout_s: float = Field(DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.path is None) == (self.directory is None):
+            raise ValueError("give either path or directory")
+        if self.directory is not None and self.overwrite:
+            raise ValueError("overwrite goes with path: in a directory a file takes a free name")
+        return self
+
+
+@router.get("/files/{cid}/content", response_class=ByteAnswer)
+async def read_content(context: Context, cid: CidInPath, timeout_s: TimeoutS = DEFAULT_TIMEOUT_S) -> ByteAnswer:
+    """A file's bytes in order, each block verified before it is sent, from here or from the swarm.
+
+    An answer that breaks off says why at `/downloads/{id}`, the id being its `chiral-download` header.
+    """
+    download = context.broken.new_id()
+
+    async def work(sink: ByteSink) -> None:
+        async with context.node.files.open(cid, timeout_s=timeout_s) as reader:
+            await sink.begin(
+                {
+                    "content-type": "application/octet-stream",
+                    "content-length": str(reader.size),
+                    "cache-control": "no-store",
+                    "x-content-type-options": "nosniff",
+                    "content-disposition": "attachment",
+                    NAME_HEADER: quote(reader.name[:1024]),
+                    DOWNLOAD_HEADER: download,
+                }
+            )
+            async for part in reader:
+                await sink.write(part)
+
+    return ByteAnswer(work, lambda error: context.broken.note(download, error))
+
+
+@router.get("/downloads/{download}")
+async def why_broken(context: Context, download: str) -> Fault:
+    """Why a download broke off."""
+    fault = context.broken.get(download)
+    if fault is None:
+        raise NotFoundError(f"no broken download {download[:40]!r} is known")
+    return fault
+
+
+@router.post("/files/{cid}/save", response_model=SavedFile, dependencies=[Depends(only_local)])
+async def save(context: Context, cid: CidInPath, asked: SaveTo) -> LineAnswer:
+    """Fetch a file into a local path (Unix socket only). Answers with lines: progress, then the result or an error."""
+    place = await trio.to_thread.run_sync(_place, asked, context.data_dir)
+
+    async def work(sink: LineSink) -> SavedFile:
+        saved = await context.node.files.save(
+            cid, place, overwrite=asked.overwrite, timeout_s=asked.timeout_s, progress=sink.progress
+        )
+        return SavedFile.of(saved)
+
+    return LineAnswer(work)
+
+
+def _place(asked: SaveTo, data_dir: Path) -> Path:
+    if asked.path is not None:
+        return file_to_write(asked.path, data_dir, overwrite=asked.overwrite)
+    return folder_to_write(asked.directory or "", data_dir)

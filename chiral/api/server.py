@@ -1,0 +1,136 @@
+"""Serves a node's API for as long as the node runs: opens both listeners, tells clients where they are, cleans up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from chiral.api.app import create_app
+from chiral.api.context import ApiContext
+from chiral.api.endpoint import ENDPOINT_FILE, Endpoint, ensure_token, write_endpoint
+from chiral.api.gate import Admission, Gate, Transport
+from chiral.api.sockets import bind_tcp, bind_unix
+from chiral.api.surface import ServedNode
+from chiral.api.worker import HttpWorker
+from chiral.config.api import ApiSettings, split_host_port
+from chiral.config.model import NodeConfig
+from chiral.errors import sole_error
+
+OpenNode = Callable[[NodeConfig], AbstractAsyncContextManager[ServedNode]]
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a node says once it listens and its API answers. `addrs` end in `/p2p/` and the peer id."""
+
+    peer_id: str
+    addrs: list[str]
+    api: str
+    socket: Path
+
+
+OnReady = Callable[[Ready], None]
+
+
+async def serve_node(
+    config: NodeConfig,
+    on_ready: OnReady,
+    *,
+    origins: Mapping[str, str] | None = None,
+    open_node: OpenNode | None = None,
+) -> None:
+    """Run a node and its API until SIGINT, SIGTERM or a call of /shutdown; calls `on_ready` once both answer.
+
+    Raises what starting the node raises: `ListenError`, `StoreLockedError`, `FileAccessError` and other local errors.
+    """
+    with sole_error():
+        async with trio.open_nursery() as nursery:
+            stop = trio.Event()
+            await nursery.start(_stop_on_signal, stop, nursery.cancel_scope)
+            await _serve_until(stop, config, on_ready, dict(origins or {}), open_node or _real_node)
+            nursery.cancel_scope.cancel()
+
+
+async def _serve_until(
+    stop: trio.Event, config: NodeConfig, on_ready: OnReady, origins: dict[str, str], open_node: OpenNode
+) -> None:
+    async with open_node(config) as node, serve_api(node, stop, origins) as endpoint:
+        on_ready(Ready(str(node.peer_id), node.listen_addrs_text(), endpoint.url, Path(endpoint.socket)))
+        await stop.wait()
+
+
+@asynccontextmanager
+async def serve_api(node: ServedNode, stop: trio.Event, origins: Mapping[str, str]) -> AsyncIterator[Endpoint]:
+    """The node's API, answering within the block on loopback TCP and on the Unix socket.
+
+    The node must hold its data directory's lock. Raises `ListenError` and `FileAccessError`.
+    """
+    config = node.config
+    token = ensure_token(config.data_dir)
+    tcp, url = bind_tcp(config.api.listen)
+    try:
+        unix, path = bind_unix(config.data_dir)
+    except BaseException:
+        tcp.close()
+        raise
+    app = create_app(ApiContext(node, stop, dict(origins)))
+    endpoint = Endpoint(url=url, socket=str(path), pid=os.getpid())
+    ended = trio.Event()
+    try:
+        async with trio.open_nursery() as nursery:
+            doors: tuple[tuple[Transport, socket.socket, Admission], ...] = (
+                ("tcp", tcp, tcp_admission(config.api, token, tcp.getsockname()[1])),
+                ("unix", unix, Admission(token)),
+            )
+            for transport, listener, admission in doors:
+                gate = Gate(app, transport, admission, body_idle_s=config.api.body_idle_s)
+                worker = HttpWorker(
+                    gate, listener, max_connections=config.api.max_connections, grace_s=config.api.shutdown_grace_s
+                )
+                nursery.start_soon(worker.serve, ended)
+            try:
+                write_endpoint(config.data_dir, endpoint)
+                yield endpoint
+            finally:
+                ended.set()
+    finally:
+        path.unlink(missing_ok=True)
+        (config.data_dir / ENDPOINT_FILE).unlink(missing_ok=True)
+
+
+def tcp_admission(settings: ApiSettings, token: str, port: int) -> Admission:
+    """Who is let in over TCP at `port`."""
+    host, _ = split_host_port(settings.listen)
+    own = f"[{host}]" if ":" in host else host
+    return Admission(
+        token,
+        port=port,
+        hosts=frozenset({*_LOOPBACK_NAMES, own.lower(), *(name.lower() for name in settings.allowed_hosts)}),
+        any_address=host in ("0.0.0.0", "::"),
+    )
+
+
+async def _stop_on_signal(
+    stop: trio.Event, everything: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """The first signal asks for the end, a second one cuts short whatever takes its time over it."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            if stop.is_set():
+                everything.cancel()
+            stop.set()
+
+
+def _real_node(config: NodeConfig) -> AbstractAsyncContextManager[ServedNode]:
+    from chiral.node.node import Node  # loaded on use: a fake node needs none of py-libp2p
+
+    return Node(config)

@@ -1,0 +1,46 @@
+"""The node's configuration as one frozen value: every room's own model under the room's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from chiral.config.api import ApiSettings
+from chiral.config.data_dir import default_data_dir
+from chiral.config.log import LogSettings
+from chiral.config.profile import DEFAULT_PROFILE
+from chiral.errors import InvalidAddressError
+from chiral.exchange.settings import ExchangeSettings
+from chiral.host.addresses import parse_peer_address
+from chiral.host.settings import HostSettings
+from chiral.routing.settings import KadSettings
+from chiral.store.settings import StoreSettings
+from chiral.transfer.settings import TransferSettings
+
+
+class NodeConfig(BaseModel):
+    """Frozen; unknown keys are refused. Every setting has a default, so `NodeConfig()` is a whole configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path = Field(default_factory=default_data_dir, description="where the node keeps what it owns")
+    profile: str = Field(DEFAULT_PROFILE, description="the named set of settings under the user's own")
+    bootstrap: tuple[str, ...] = Field((), description="multiaddrs with /p2p/ID of peers to join the swarm through")
+    host: HostSettings = HostSettings()
+    routing: KadSettings = KadSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
+    transfer: TransferSettings = TransferSettings()
+    store: StoreSettings = StoreSettings()
+    api: ApiSettings = ApiSettings()
+    log: LogSettings = LogSettings()
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _name_peers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            try:
+                parse_peer_address(address)
+            except InvalidAddressError as error:
+                raise ValueError(str(error)) from error
+        return value

@@ -1,0 +1,175 @@
+"""The node: opens every room, wires them together, supervises their tasks and ends them in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import trio
+
+from chiral import __version__
+from chiral.block.cid import CID
+from chiral.chunker.fixed import FixedChunker
+from chiral.clock import Clock, SystemClock
+from chiral.config.model import NodeConfig
+from chiral.errors import IntegrityError, InvalidAddressError, sole_error
+from chiral.events.bus import EventBus
+from chiral.exchange.client import BlockClient
+from chiral.exchange.codec import PROTOCOL as BLOCK_PROTOCOL
+from chiral.exchange.server import BlockServer
+from chiral.files.add import Adder
+from chiral.files.files import Files
+from chiral.files.reader import FileOpener
+from chiral.files.root import RootResolver
+from chiral.host.addresses import address_text, parse_peer_address
+from chiral.host.host import Host
+from chiral.host.identity import load_identity
+from chiral.interface.blockstore import Blockstore
+from chiral.interface.catalogue import Catalogue
+from chiral.interface.peer import PeerId, PeerInfo
+from chiral.interface.routing import ProvideResult
+from chiral.interface.streams import Connections, Streams
+from chiral.node.announcements import Announcements, root_keys
+from chiral.node.stats import NodeStats
+from chiral.routing.kademlia import Kademlia
+from chiral.store.store import Store, open_store
+from chiral.transfer.finder import Finder
+
+logger = logging.getLogger(__name__)
+
+
+class Node:
+    """A running node: `async with Node(config) as node`.
+
+    Entering raises `StoreLockedError`, `FileAccessError`, `ListenError` or another `LocalError`, and
+    `InvalidAddressError` for a bootstrap address that cannot be used.
+    """
+
+    files: Files
+    blockstore: Blockstore
+    catalogue: Catalogue
+    routing: Kademlia
+    connections: Connections
+    streams: Streams
+    peer_id: PeerId
+    started_at: float
+
+    def __init__(self, config: NodeConfig, *, clock: Clock | None = None) -> None:
+        self.config = config
+        self.events = EventBus()
+        self._clock = clock or SystemClock()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._running())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._stack.__aexit__(kind, error, trace)
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        bootstrap = [_peer_info(text) for text in self.config.bootstrap]
+        async with open_store(self.config.data_dir, self.config.store) as store:
+            key_pair = await trio.to_thread.run_sync(load_identity, self.config.data_dir)
+            self._host = Host(self.config.host, key_pair, self._clock, self.events, f"chiral/{__version__}")
+            self._wire(store)
+            async with self._host.run():
+                with sole_error():
+                    async with trio.open_nursery() as nursery:
+                        await nursery.start(self.routing.run)
+                        nursery.start_soon(self._announcements.run)
+                        nursery.start_soon(self._join, bootstrap)
+                        yield
+                        nursery.cancel_scope.cancel()
+
+    def _wire(self, store: Store) -> None:
+        """Join the rooms: ports are passed in, nothing finds another by itself."""
+        config, host = self.config, self._host
+        self.peer_id = host.local_peer
+        self.connections = self.streams = host
+        self.blockstore, self.catalogue = store.blocks, store.catalogue
+        self.routing = Kademlia(
+            streams=host,
+            connections=host,
+            providers=store.providers,
+            values=store.values,
+            clock=self._clock,
+            settings=config.routing,
+        )
+        self._server = BlockServer(store.blocks, store.catalogue, self.events, config.exchange)
+        self._server.attach(host)
+        client = BlockClient(host, config.exchange)
+        finder = Finder(host.local_peer, self.routing, host, BLOCK_PROTOCOL)
+        self._resolver = RootResolver(
+            store.blocks, store.catalogue, client, finder, max_manifest_bytes=config.exchange.max_manifest_bytes
+        )
+        opener = FileOpener(
+            self._resolver,
+            store.blocks,
+            store.catalogue,
+            client,
+            finder,
+            self._clock,
+            self.events,
+            config.transfer,
+            config.exchange.max_block_bytes,
+        )
+        self._announcements = Announcements(self.routing, store.catalogue)
+        adder = Adder(store.blocks, store.catalogue, FixedChunker(), self._clock)
+        self.files = Files(adder, opener, store.catalogue, store.blocks, self._announcements, self._clock)
+        self.started_at = self._clock.wall()
+
+    async def _join(self, bootstrap: list[PeerInfo]) -> None:
+        await self.routing.bootstrap(bootstrap)
+        await self._announcements.resume()
+
+    async def fetch_block(self, cid: CID, timeout_s: float) -> bytes:
+        """One block's bytes, from here or from whoever has it, verified; raises as `RootResolver.resolve`."""
+        root = await self._resolver.resolve(cid, timeout_s)
+        data = root.manifest if root.info is not None else root.data
+        if root.info is None and not cid.matches(data):
+            raise IntegrityError(f"block {cid} is damaged in the local store", hint="remove it and get it again")
+        return data
+
+    async def provide(self, cid: CID) -> list[ProvideResult]:
+        """Announce `cid` under both of its keys now."""
+        return await self._announcements.provide(cid)
+
+    async def find_providers(self, cid: CID, count: int, timeout_s: float) -> AsyncGenerator[PeerInfo, None]:
+        """Peers that provide `cid` under either key, as they are found."""
+        async with aclosing(self.routing.find_providers(root_keys(cid), count, timeout_s)) as providers:
+            async for provider in providers:
+                yield provider
+
+    def listen_addrs_text(self) -> list[str]:
+        """Where this node is reached, each address with `/p2p/` and the peer id."""
+        return [f"{address_text(addr)}/p2p/{self.peer_id}" for addr in self.connections.listen_addrs()]
+
+    async def stats(self) -> NodeStats:
+        """The node's figures now."""
+        held = await self.blockstore.stats()
+        return NodeStats(
+            uptime_s=self._clock.wall() - self.started_at,
+            peers=len({info.peer for info in self.connections.connections()}),
+            files=await self.catalogue.count(),
+            blocks=held.blocks,
+            block_bytes=held.size_bytes,
+            blocks_sent=self._server.blocks_sent,
+            bytes_sent=self._server.bytes_sent,
+            streams_refused=self._host.streams_refused,
+            dht=await self.routing.stats(),
+        )
+
+
+def _peer_info(text: str) -> PeerInfo:
+    try:
+        peer, addr = parse_peer_address(text)
+    except InvalidAddressError as error:
+        raise InvalidAddressError(f"bootstrap: {error.message}", hint=error.hint) from error
+    return PeerInfo(peer, (addr,))
