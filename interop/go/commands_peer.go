@@ -1,0 +1,70 @@
+// The commands that concern one peer and its blocks.
+
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strconv"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+func (c commander) fetchBlock(ctx context.Context, args []string) (reply, error) {
+	p, id, err := peerAndCid(args)
+	if err != nil {
+		return nil, err
+	}
+	block, err := c.node.fetchBlock(ctx, p, id)
+	if errors.Is(err, errNotFound) {
+		return reply{"found": false}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(block)
+	return reply{
+		"found": true, "size": len(block), "valid": cidOf(block) == id, "sha256": hex.EncodeToString(sum[:]),
+	}, nil
+}
+
+func (c commander) benchBlocks(ctx context.Context, args []string) (reply, error) {
+	p, root, err := peerAndCid(args)
+	if err != nil {
+		return nil, err
+	}
+	inflight, err := strconv.Atoi(args[2])
+	if err != nil {
+		return nil, err
+	}
+	verify := len(args) > 3 && args[3] == "verify"
+	bytes, seconds, err := c.node.benchBlocks(ctx, p, root, inflight, verify)
+	return reply{"bytes": bytes, "seconds": seconds}, err
+}
+
+func (c commander) latency(ctx context.Context, args []string) (reply, error) {
+	p, id, err := peerAndCid(args)
+	if err != nil {
+		return nil, err
+	}
+	count, err := strconv.Atoi(args[2])
+	if err != nil {
+		return nil, err
+	}
+	median, err := c.node.latency(ctx, p, id, count)
+	return reply{"median_s": median}, err
+}
+
+func (c commander) rawServe(_ context.Context, args []string) (reply, error) {
+	return reply{"mode": args[0]}, c.node.server.setMode(args[0])
+}
+
+func names(peers []peer.ID) []string {
+	out := make([]string, len(peers))
+	for i, p := range peers {
+		out[i] = p.String()
+	}
+	return out
+}
