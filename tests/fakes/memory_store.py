@@ -1,0 +1,151 @@
+"""The ports of the store in memory: fakes of `Blockstore`, `Catalogue` and `Datastore` for tests of what stands on them.
+
+They keep the promises of the ports (the contract suites run on them too), wait for nothing but a checkpoint, and can be
+told to fail. Provider and value records have theirs in `records`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import trio
+
+from chiral.block.block import Block
+from chiral.block.cid import CID
+from chiral.dag.file_info import FileInfo
+from chiral.errors import ProtocolError, StoreError
+from chiral.interface.blockstore import BlockstoreStats
+from chiral.interface.catalogue import FileRecord
+
+
+class MemoryBlockstore:
+    """Blocks in a dictionary. While `fault` is set, every `put_many` raises it and stores nothing."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[bytes, tuple[int, bytes]] = {}
+        self.fault: StoreError | None = None
+
+    async def get(self, cid: CID) -> bytes | None:
+        await trio.lowlevel.checkpoint()
+        return self.get_now(cid)
+
+    def get_now(self, cid: CID) -> bytes | None:
+        """The block's bytes without waiting, or None."""
+        held = self._blocks.get(cid.multihash)
+        return None if held is None else held[1]
+
+    async def get_many(self, cids: Sequence[CID]) -> list[bytes | None]:
+        await trio.lowlevel.checkpoint()
+        return [self.get_now(cid) for cid in cids]
+
+    async def has_many(self, cids: Sequence[CID]) -> list[bool]:
+        await trio.lowlevel.checkpoint()
+        return [cid.multihash in self._blocks for cid in cids]
+
+    async def size(self, cid: CID) -> int | None:
+        await trio.lowlevel.checkpoint()
+        data = self.get_now(cid)
+        return None if data is None else len(data)
+
+    async def put_many(self, blocks: Iterable[Block]) -> int:
+        await trio.lowlevel.checkpoint()
+        if self.fault is not None:
+            raise self.fault
+        before = len(self._blocks)
+        for block in blocks:
+            self._blocks.setdefault(block.cid.multihash, (block.cid.codec, bytes(block.data)))
+        return len(self._blocks) - before
+
+    async def delete_many(self, cids: Iterable[CID]) -> int:
+        await trio.lowlevel.checkpoint()
+        return sum(self.forget(cid) for cid in cids)
+
+    async def page(self, after: bytes = b"", limit: int = 1000) -> list[CID]:
+        await trio.lowlevel.checkpoint()
+        keys = sorted(key for key in self._blocks if key > after)[:limit]
+        return [CID(1, self._blocks[key][0], key) for key in keys]
+
+    async def stats(self) -> BlockstoreStats:
+        await trio.lowlevel.checkpoint()
+        return BlockstoreStats(len(self._blocks), sum(len(data) for _, data in self._blocks.values()))
+
+    def forget(self, cid: CID) -> bool:
+        """Drop the block; whether it was held."""
+        return self._blocks.pop(cid.multihash, None) is not None
+
+
+class MemoryCatalogue:
+    """Files in a dictionary, over a `MemoryBlockstore` whose blocks `remove` deletes."""
+
+    def __init__(self, blocks: MemoryBlockstore) -> None:
+        self._blocks = blocks
+        self._files: dict[bytes, tuple[FileRecord, bytes, set[bytes]]] = {}
+
+    async def put(self, record: FileRecord, manifest: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        try:
+            chunks = {cid.multihash for cid in FileInfo.parse(manifest).chunk_cids}
+        except ProtocolError as error:
+            raise StoreError(f"the manifest is not a FileInfo: {error}") from error
+        self._files[record.root.multihash] = (record, manifest, chunks)
+
+    async def get(self, root: CID) -> FileRecord | None:
+        await trio.lowlevel.checkpoint()
+        held = self._files.get(root.multihash)
+        return None if held is None else held[0]
+
+    async def manifest(self, root: CID) -> bytes | None:
+        await trio.lowlevel.checkpoint()
+        held = self._files.get(root.multihash)
+        return None if held is None else held[1]
+
+    async def page(self, after: bytes = b"", limit: int = 1000) -> list[FileRecord]:
+        await trio.lowlevel.checkpoint()
+        return [self._files[key][0] for key in sorted(key for key in self._files if key > after)[:limit]]
+
+    async def remove(self, root: CID, delete_blocks: list[CID]) -> bool:
+        await trio.lowlevel.checkpoint()
+        if self._files.pop(root.multihash, None) is None:
+            return False
+        for cid in delete_blocks:
+            if not self._used_by_others(root, cid):
+                self._blocks.forget(cid)
+        return True
+
+    async def chunk_users(self, root: CID, chunks: list[CID]) -> list[bool]:
+        await trio.lowlevel.checkpoint()
+        return [self._used_by_others(root, chunk) for chunk in chunks]
+
+    async def count(self) -> int:
+        await trio.lowlevel.checkpoint()
+        return len(self._files)
+
+    def _used_by_others(self, root: CID, chunk: CID) -> bool:
+        return any(key != root.multihash and chunk.multihash in held[2] for key, held in self._files.items())
+
+
+class MemoryDatastore:
+    """Tables in a dictionary."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, dict[bytes, bytes]] = {}
+
+    async def get(self, table: str, key: bytes) -> bytes | None:
+        await trio.lowlevel.checkpoint()
+        return self._tables.get(table, {}).get(key)
+
+    async def put_many(self, table: str, items: Mapping[bytes, bytes | None]) -> None:
+        await trio.lowlevel.checkpoint()
+        held = self._tables.setdefault(table, {})
+        for key, value in items.items():
+            if value is None:
+                held.pop(key, None)
+            else:
+                held[key] = value
+
+    async def page(
+        self, table: str, prefix: bytes = b"", after: bytes = b"", limit: int = 1000
+    ) -> list[tuple[bytes, bytes]]:
+        await trio.lowlevel.checkpoint()
+        items = sorted(self._tables.get(table, {}).items())
+        return [(key, value) for key, value in items if key.startswith(prefix) and (not after or key > after)][:limit]
