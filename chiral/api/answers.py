@@ -17,17 +17,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from chiral.api.faults import fault_of
-from chiral.errors import sole_error
 
 _log = logging.getLogger("chiral.api")
 
+BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
+"""What OpenAPI says of a route that answers with bytes."""
 PROGRESS_INTERVAL_S = 0.1
 HEARTBEAT_S = 10.0
 """A line stream that has begun never stays silent longer, so that a client may give up on a dead node."""
 
 
 class Answer(Response):
-    """Runs `work` while watching the client; subclasses say what is sent."""
+    """Runs `work` while watching the client, then `end` or `fail`; subclasses say what is sent.
+
+    The end is sent after the watching is over, because the server reports the request as closed while it sends that,
+    and cancelling it then would leave the connection neither closed nor ready for the next request.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,12 +42,12 @@ class Answer(Response):
         failure: Exception | None = None
         gone = False
 
-        async def watch(scope: trio.CancelScope) -> None:
+        async def watch(work: trio.CancelScope) -> None:
             nonlocal gone
             while (await receive())["type"] != "http.disconnect":
                 pass
             gone = True
-            scope.cancel()
+            work.cancel()
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch, nursery.cancel_scope)
@@ -51,12 +56,20 @@ class Answer(Response):
             except Exception as error:  # dealt with below, outside the nursery that would wrap what is raised
                 failure = error
             nursery.cancel_scope.cancel()
-        if failure is not None and not gone:
+        if gone:
+            return
+        if failure is not None:
             await self.fail(failure, send)
+        else:
+            await self.end(send)
 
     async def work(self, send: Send) -> None:
-        """Produce and send the answer to its end."""
+        """Produce the answer, sending what can be sent meanwhile; cancelled when the client goes away."""
         raise NotImplementedError
+
+    async def end(self, send: Send) -> None:
+        """Send what is left of an answer that was produced."""
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def fail(self, error: Exception, send: Send) -> None:
         """End an answer whose work failed; raising leaves it to the application's error handlers."""
@@ -76,12 +89,15 @@ class LateAnswer(Answer):
     def __init__(self, produce: Callable[[], Awaitable[BaseModel]]) -> None:
         super().__init__()
         self._produce = produce
+        self._made: BaseModel | None = None
 
     async def work(self, send: Send) -> None:
-        made = await self._produce()
-        answer = JSONResponse(made.model_dump(mode="json"))
-        await send({"type": "http.response.start", "status": 200, "headers": answer.raw_headers})
-        await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+        self._made = await self._produce()
+
+    async def end(self, send: Send) -> None:
+        made = JSONResponse(None if self._made is None else self._made.model_dump(mode="json"))
+        await send({"type": "http.response.start", "status": 200, "headers": made.raw_headers})
+        await send({"type": "http.response.body", "body": made.body, "more_body": False})
 
 
 class ByteSink:
@@ -112,7 +128,6 @@ class ByteAnswer(Answer):
 
     async def work(self, send: Send) -> None:
         await self._produce(ByteSink(self, send))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def fail(self, error: Exception, send: Send) -> None:
         if not self.started:
@@ -129,6 +144,7 @@ class LineSink:
         self._answer = answer
         self._send = send
         self._news = trio.Event()
+        self._over = trio.Event()
         self._progress: tuple[int, int | None] = (0, None)
         self._one_at_a_time = trio.Lock()
 
@@ -149,15 +165,23 @@ class LineSink:
             await self._send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
     async def report(self) -> None:
-        """Send progress as it is noted, and a heartbeat once the stream has begun; runs until cancelled."""
-        while True:
+        """Send progress as it is noted, and a heartbeat once the stream has begun, until `finish`."""
+        while not self._over.is_set():
             with trio.move_on_after(HEARTBEAT_S):
                 await self._news.wait()
+            if self._over.is_set():
+                return
             if self._news.is_set() or self._answer.started:
                 self._news = trio.Event()
                 done, total = self._progress
                 await self.line({"type": "progress", "done": done, "total": total})
-            await trio.sleep(PROGRESS_INTERVAL_S)
+            with trio.move_on_after(PROGRESS_INTERVAL_S):
+                await self._over.wait()
+
+    def finish(self) -> None:
+        """Let `report` return. It is not cancelled, because a line, or the headers, may be half-way out."""
+        self._over.set()
+        self._news.set()
 
 
 class LineAnswer(Answer):
@@ -169,16 +193,20 @@ class LineAnswer(Answer):
 
     async def work(self, send: Send) -> None:
         sink = LineSink(self, send)
-        with sole_error():
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(sink.report)
+        failure: Exception | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sink.report)
+            try:
                 result = await self._produce(sink)
-                nursery.cancel_scope.cancel()
+            except Exception as error:  # raised below, outside the nursery, which would cancel what is being sent
+                failure = error
+            sink.finish()
+        if failure is not None:
+            raise failure
         await sink.line({"type": "result", "value": result.model_dump(mode="json")})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def fail(self, error: Exception, send: Send) -> None:
         if not self.started:
             raise error
         await LineSink(self, send).line({"type": "error", "error": fault_of(error).model_dump()})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await self.end(send)

@@ -11,8 +11,9 @@ from typing import Annotated, cast
 import trio
 from fastapi import Depends, Request
 
-from chiral.api.faults import Fault, RefusedError, fault_of
+from chiral.api.faults import Fault, fault_of
 from chiral.api.gate import TRANSPORT_KEY
+from chiral.api.refused import RefusedError
 from chiral.api.surface import ServedNode
 
 _REMEMBERED_BREAKS = 256

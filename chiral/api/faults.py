@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from chiral.api.refused import RefusedError
 from chiral.errors import (
     ChiralError,
     FileAccessError,
-    LimitExceededError,
     NotFoundError,
     RemoteError,
     RequestTimeoutError,
@@ -25,15 +25,6 @@ from chiral.errors import (
 
 _log = logging.getLogger("chiral.api")
 
-_STATUS: tuple[tuple[type[ChiralError], int], ...] = (
-    (UsageError, 400),
-    (NotFoundError, 404),
-    (RequestTimeoutError, 504),
-    (RemoteError, 502),
-    (StoreFullError, 507),
-    (StoreLockedError, 503),
-    (FileAccessError, 422),
-)
 _HTTP_CODES = {401: "unauthorized", 403: "forbidden", 404: "no_route", 405: "method_not_allowed", 413: "too_large"}
 
 
@@ -43,12 +34,6 @@ class Fault(BaseModel):
     code: str = Field(examples=["not_found"])
     message: str
     hint: str = ""
-
-
-class RefusedError(ChiralError):
-    """The API does not do this for this caller."""
-
-    code = "forbidden"
 
 
 class TooLargeError(UsageError):
@@ -63,12 +48,21 @@ class UploadCutError(UsageError):
     code = "upload_cut"
 
 
+_STATUS: tuple[tuple[type[ChiralError], int], ...] = (
+    (RefusedError, 403),
+    (TooLargeError, 413),
+    (UsageError, 400),
+    (NotFoundError, 404),
+    (RequestTimeoutError, 504),
+    (RemoteError, 502),
+    (StoreFullError, 507),
+    (StoreLockedError, 503),
+    (FileAccessError, 422),
+)
+
+
 def status_of(error: ChiralError) -> int:
     """The HTTP status of an error's family."""
-    if isinstance(error, RefusedError):
-        return 403
-    if isinstance(error, TooLargeError | LimitExceededError):
-        return 413 if isinstance(error, TooLargeError) else 502
     return next((status for family, status in _STATUS if isinstance(error, family)), 500)
 
 

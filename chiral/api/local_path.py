@@ -11,21 +11,16 @@ import secrets
 import stat
 from pathlib import Path
 
-from chiral.errors import ChiralError, FileAccessError, UsageError
+from chiral.api.refused import RefusedError
+from chiral.errors import FileAccessError, UsageError
 
 _MAX_TRIES = 10_000
-
-
-class ForbiddenPathError(ChiralError):
-    """A path that no client may name, because it leads into the node's data directory."""
-
-    code = "forbidden"
 
 
 def file_to_read(text: str, data_dir: Path) -> Path:
     """The real path of regular file `text`, symbolic links followed.
 
-    Raises `UsageError` for a relative path, `FileAccessError` for what cannot be read, and `ForbiddenPathError` for
+    Raises `UsageError` for a relative path, `FileAccessError` for what cannot be read, and `RefusedError` for
     what lies in `data_dir` or is another name (hard link) of a file that does.
     """
     path = _absolute(text)
@@ -40,7 +35,7 @@ def file_to_read(text: str, data_dir: Path) -> Path:
     if not stat.S_ISREG(state.st_mode):
         raise FileAccessError(f"{path} is not a regular file", hint="pipe it in with 'chiral add -'")
     if state.st_nlink > 1 and _linked_inside(state, data_dir):
-        raise ForbiddenPathError(f"{path} is a file of the node's own data directory")
+        raise RefusedError(f"{path} is a file of the node's own data directory")
     return real
 
 
@@ -49,10 +44,8 @@ def file_to_write(text: str, data_dir: Path, *, overwrite: bool) -> Path:
     path = _absolute(text)
     folder = folder_to_write(str(path.parent), data_dir)
     target = folder / path.name
-    if target.is_dir():
-        raise FileAccessError(f"{path} is a directory")
-    if not overwrite and (target.exists() or target.is_symlink()):
-        raise exists_already(path)
+    _outside(target.resolve(), data_dir)
+    may_take_place_of(target, overwrite=overwrite)
     return target
 
 
@@ -69,6 +62,21 @@ def folder_to_write(text: str, data_dir: Path) -> Path:
     if not os.access(real, os.W_OK | os.X_OK):
         raise FileAccessError(f"cannot write into {path}: permission denied", hint="choose another place with -o")
     return real
+
+
+def may_take_place_of(target: Path, *, overwrite: bool) -> None:
+    """Return if a new file may be renamed to `target`: nothing is there or, with `overwrite`, a file.
+
+    Raises `FileAccessError` otherwise, also for a device, whose place a file would take.
+    """
+    if not os.path.lexists(target):
+        return
+    if target.is_dir():
+        raise FileAccessError(f"{target} is a directory", hint="name a file")
+    if not overwrite:
+        raise exists_already(target)
+    if target.exists() and not target.is_file():
+        raise FileAccessError(f"{target} is not a regular file", hint="write to stdout with -o - instead")
 
 
 def temporary_beside(target: Path) -> Path:
@@ -137,7 +145,7 @@ def _absolute(text: str) -> Path:
 
 def _outside(real: Path, data_dir: Path) -> None:
     if real.is_relative_to(data_dir.resolve()):
-        raise ForbiddenPathError(f"{real} lies in the node's own data directory", hint="copy it elsewhere first")
+        raise RefusedError(f"{real} lies in the node's own data directory", hint="copy it elsewhere first")
 
 
 def _linked_inside(state: os.stat_result, data_dir: Path) -> bool:

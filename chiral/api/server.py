@@ -53,9 +53,14 @@ async def serve_node(
     """
     with sole_error():
         async with trio.open_nursery() as nursery:
-            stop = trio.Event()
-            await nursery.start(_stop_on_signal, stop, nursery.cancel_scope)
-            await _serve_until(stop, config, on_ready, dict(origins or {}), open_node or _real_node)
+            stop, ready = trio.Event(), trio.Event()
+            await nursery.start(_stop_on_signal, stop, ready, nursery.cancel_scope)
+
+            def announce(news: Ready) -> None:
+                on_ready(news)
+                ready.set()
+
+            await _serve_until(stop, config, announce, dict(origins or {}), open_node or _real_node)
             nursery.cancel_scope.cancel()
 
 
@@ -119,13 +124,16 @@ def tcp_admission(settings: ApiSettings, token: str, port: int) -> Admission:
 
 
 async def _stop_on_signal(
-    stop: trio.Event, everything: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    stop: trio.Event,
+    ready: trio.Event,
+    everything: trio.CancelScope,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """The first signal asks for the end, a second one cuts short whatever takes its time over it."""
+    """The first signal asks for the end; a second one, or one before the node is ready, cuts short what is under way."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         task_status.started()
         async for _ in signals:
-            if stop.is_set():
+            if stop.is_set() or not ready.is_set():
                 everything.cancel()
             stop.set()
 

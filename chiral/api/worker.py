@@ -64,11 +64,19 @@ class HttpWorker:
         self._open.add(stream)
         state = ConnectionState({ABORT_KEY: stream.socket.close})
         try:
-            await TCPServer(self._app, self._config, self._context, state, cast(Any, stream))
+            await _Connection(self._app, self._config, self._context, state, cast(Any, stream))
         finally:
             self._open.discard(stream)
             self._one_ended.set()
             self._one_ended = trio.Event()
+
+
+class _Connection(TCPServer):
+    """One connection that ends when its client leaves; the stock one keeps waiting for the keep-alive time then."""
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
 
 
 def _hypercorn_config() -> Config:

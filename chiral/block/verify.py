@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from chiral.block.cid import CID, IDENTITY, MAX_IDENTITY_BYTES, SHA2_256
 from chiral.errors import InvalidCidError
 
-_NAMES = {0x13: "sha2-512", 0x14: "sha3-512", 0x16: "sha3-256", 0x1E: "blake3", 0xB220: "blake2b-256"}
+_DIGEST_BYTES = {SHA2_256: 32, 0x13: 64, 0x14: 64, 0x16: 32, 0x1E: 32, 0xB220: 32}
+"""Whole digests of sha2-256, sha2-512, sha3-512, sha3-256, blake3 and blake2b-256; a truncated one is refused."""
 
 
-@lru_cache(maxsize=1)
 def supported_hashes() -> frozenset[int]:
     """The multihash codes whose blocks this node verifies."""
-    return frozenset({IDENTITY, SHA2_256, *_NAMES})
+    return frozenset({IDENTITY, *_DIGEST_BYTES})
+
+
+def require_verifiable(cid: CID) -> None:
+    """Raise `InvalidCidError` if blocks of `cid` cannot be verified: an unknown hash, or a digest cut short."""
+    code, size = cid.hash_code, len(cid.digest)
+    if code == IDENTITY:
+        if size > MAX_IDENTITY_BYTES:
+            raise InvalidCidError(f"{cid} holds {size} bytes itself; {MAX_IDENTITY_BYTES} are allowed")
+        return
+    if code not in _DIGEST_BYTES:
+        raise InvalidCidError(f"hash {code:#x} of {cid} is not supported", hint="sha2-256 is the one that always works")
+    if size != _DIGEST_BYTES[code]:
+        raise InvalidCidError(f"the digest of {cid} has {size} bytes instead of {_DIGEST_BYTES[code]}")
 
 
 def digest_matches(cid: CID, data: bytes | bytearray | memoryview) -> bool:
-    """Whether `data` hashes to the whole digest in `cid`; raises `InvalidCidError` for a hash not supported."""
-    code = cid.hash_code
-    if code == IDENTITY:
-        return len(cid.digest) <= MAX_IDENTITY_BYTES and cid.digest == bytes(data)
-    if code not in supported_hashes():
-        raise InvalidCidError(f"hash {code:#x} of {cid} is not supported")
+    """Whether `data` hashes to the digest in `cid`; raises `InvalidCidError` as `require_verifiable` does."""
+    require_verifiable(cid)
+    if cid.hash_code == IDENTITY:
+        return cid.digest == bytes(data)
     import multihash
 
-    made = multihash.digest(bytes(data), code)
+    made = multihash.digest(bytes(data), cid.hash_code)
     return bytes(made.digest) == cid.digest

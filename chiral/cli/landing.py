@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from chiral.api.local_path import exists_already, place_new, place_under_free_name, temporary_beside
+from chiral.api.local_path import may_take_place_of, place_new, place_under_free_name, temporary_beside
 from chiral.cli.client import Download, Progress
 from chiral.errors import FileAccessError
 
@@ -33,8 +33,7 @@ class Place:
         target = Path(os.path.abspath(out))
         if out.endswith("/"):
             raise FileAccessError(f"there is no directory {target}", hint="create it first")
-        if not overwrite and os.path.lexists(target):
-            raise exists_already(target)
+        may_take_place_of(target, overwrite=overwrite)
         return cls(target.parent, target.name, overwrite)
 
 

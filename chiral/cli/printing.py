@@ -12,8 +12,8 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on a line of its own, on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    """One JSON value on a line of its own, on stdout; bytes of a path that are no text are escaped."""
+    click.echo(json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
 def print_columns(rows: Iterable[Sequence[str]]) -> None:
@@ -32,6 +32,15 @@ def note(text: str) -> None:
 def printable(text: str) -> str:
     """`text` without control characters, which a name made elsewhere could smuggle into a terminal."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def is_text(name: str) -> bool:
+    """Whether `name`, a path or a part of one, is text, not bytes that Python escaped to be able to hold them."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def size_text(size_bytes: float) -> str:

@@ -41,4 +41,4 @@ def _shorten(name: str) -> str:
     if not stem or len(tail) > _MAX_EXTENSION_BYTES:
         stem, tail = name, b""
     # Cut between bytes, then drop the part of a character that may be left.
-    return stem.encode()[: MAX_NAME_BYTES - len(tail)].decode(errors="ignore").rstrip() + tail.decode()
+    return stem.encode()[: MAX_NAME_BYTES - len(tail)].decode(errors="ignore").rstrip(". ") + tail.decode()

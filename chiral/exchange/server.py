@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import trio
 
 from chiral.block.cid import CID
@@ -11,10 +9,10 @@ from chiral.errors import LimitExceededError, RequestTimeoutError
 from chiral.events.bus import EventBus
 from chiral.events.types import BlockSent
 from chiral.exchange.codec import NOT_HELD, PROTOCOL, answer_head, decode_request
+from chiral.exchange.serving import Serving
 from chiral.exchange.settings import ExchangeSettings
 from chiral.interface.blockstore import Blockstore
 from chiral.interface.catalogue import Catalogue
-from chiral.interface.peer import PeerId
 from chiral.interface.streams import Stream, Streams
 
 
@@ -27,7 +25,7 @@ class BlockServer:
         self._bus = bus
         self._settings = settings
         self._slots = trio.CapacityLimiter(settings.max_serving)
-        self._serving: Counter[PeerId] = Counter()
+        self._serving = Serving(settings)
         self.blocks_sent = 0
         self.bytes_sent = 0
 
@@ -37,35 +35,30 @@ class BlockServer:
 
     async def serve(self, stream: Stream) -> None:
         """Answer one request. Raises a `RemoteError`, and so resets the stream, where the remote breaks the rules."""
-        peer = stream.peer
-        if self._serving[peer] >= self._settings.max_serving_per_peer:
-            raise LimitExceededError(f"{peer.short} has {self._serving[peer]} requests open (max_serving_per_peer)")
-        self._serving[peer] += 1
-        try:
-            with trio.move_on_after(self._settings.request_timeout_s):
-                request = await stream.read_to_end(self._settings.max_request_bytes)
-                cid = decode_request(request)
-                async with self._slots:
-                    await self._answer(stream, cid)
-                return
-            raise RequestTimeoutError(f"{peer.short} did not finish its request or take its answer in time")
-        finally:
-            self._serving[peer] -= 1
-            if not self._serving[peer]:
-                del self._serving[peer]
-
-    async def _answer(self, stream: Stream, cid: CID) -> None:
-        data = await self._find(cid)
-        if data is None:
-            await stream.finish(NOT_HELD)
+        with self._serving.request(stream.peer), trio.move_on_after(self._settings.request_timeout_s):
+            cid = decode_request(await stream.read_to_end(self._settings.max_request_bytes))
+            async with self._slots:
+                data = await self._find(cid)
+                if data is None:
+                    await stream.finish(NOT_HELD)
+                else:
+                    await self._send(stream, cid, data)
             return
-        await stream.write(answer_head(len(data)))
-        await stream.finish(data)
+        raise RequestTimeoutError(f"{stream.peer.short} did not finish its request or take its answer in time")
+
+    async def _send(self, stream: Stream, cid: CID, data: bytes) -> None:
+        with self._serving.answer(stream.peer, len(data)):
+            await stream.write(answer_head(len(data)))
+            await stream.finish(data)
         self.blocks_sent += 1
         self.bytes_sent += len(data)
         self._bus.publish(BlockSent(stream.peer, cid, len(data)))
 
     async def _find(self, cid: CID) -> bytes | None:
-        """The block named, or the FileInfo of the file whose root is named."""
-        data = await self._blocks.get(cid)
-        return data if data is not None else await self._catalogue.manifest(cid)
+        """The block named, or the FileInfo of the file whose root is named. Raises `LimitExceededError`."""
+        data, limit = await self._blocks.get(cid), self._settings.max_block_bytes
+        if data is None:
+            data, limit = await self._catalogue.manifest(cid), self._settings.max_manifest_bytes
+        if data is not None and len(data) > limit:
+            raise LimitExceededError(f"{cid} has {len(data)} bytes, over the {limit} that are served")
+        return data

@@ -23,16 +23,23 @@ class AddressBook:
         self._peers: OrderedDict[PeerId, dict[bytes, float]] = OrderedDict()
 
     def add(self, peer: PeerId, addrs: Iterable[bytes], *, ttl_s: float) -> int:
-        """Remember those of `addrs` that can be dialled; returns how many were not known before."""
-        expires_at = self._clock.monotonic() + ttl_s
-        known = self._peers.get(peer, {})
+        """Remember those of `addrs` that can be dialled; returns how many were not known before.
+
+        When a peer has too many, the one that would be forgotten first gives way to one that lasts longer: what a peer
+        says of itself is not pushed out by what others say of it for a shorter time.
+        """
+        now = self._clock.monotonic()
+        known = {addr: until for addr, until in self._peers.get(peer, {}).items() if until > now}
         new = 0
         for addr in addrs:
             plain = _dialable(addr, peer)
-            if plain is None or (plain not in known and len(known) >= MAX_ADDRS_PER_PEER):
+            if plain is None or known.get(plain, 0.0) >= now + ttl_s:
                 continue
-            new += plain not in known
-            known[plain] = max(known.get(plain, 0.0), expires_at)
+            if plain not in known:
+                if len(known) >= MAX_ADDRS_PER_PEER and not _make_room(known, now + ttl_s):
+                    continue
+                new += 1
+            known[plain] = now + ttl_s
         if known:
             self._peers[peer] = known
             self._peers.move_to_end(peer)
@@ -60,9 +67,18 @@ class AddressBook:
             self._peers.pop(peer, None)
 
 
+def _make_room(known: dict[bytes, float], until: float) -> bool:
+    """Drop the address that expires first; False if none expires before `until`."""
+    first = min(known, key=known.__getitem__)
+    if known[first] >= until:
+        return False
+    del known[first]
+    return True
+
+
 def _dialable(addr: bytes, peer: PeerId) -> bytes | None:
     """`addr` without its `/p2p/`, or None if it cannot be dialled or names another peer."""
-    if len(addr) > MAX_ADDR_BYTES or endpoint_of(addr) is None:
+    if len(addr) > MAX_ADDR_BYTES:
         return None
     try:
         plain, named = split_peer(addr)

@@ -14,7 +14,9 @@ from multiaddr.protocols import P_P2P
 from chiral.errors import InvalidAddressError
 from chiral.interface.peer import PeerId
 
-_DNS = ("dns", "dns4", "dns6")
+_DNS = {"dns": 0, "dns4": 4, "dns6": 6}
+_IP4_TCP_BYTES = 8
+_IP6_TCP_BYTES = 20
 _HINT = "an address looks like /ip4/192.0.2.1/tcp/4101 with /p2p/12D3KooW… after it where a peer is meant"
 
 
@@ -31,9 +33,12 @@ class Endpoint:
 def parse_address(text: str) -> bytes:
     """The binary form of multiaddr `text`; raises `InvalidAddressError`."""
     try:
-        return bytes(Multiaddr(text).to_bytes())
+        address = bytes(Multiaddr(text).to_bytes())
     except (MultiaddrError, ValueError, TypeError) as error:
         raise InvalidAddressError(f"{text!r} is not a multiaddr", hint=_HINT) from error
+    if not address:
+        raise InvalidAddressError("an address is empty", hint=_HINT)
+    return address
 
 
 def parse_peer_address(text: str) -> tuple[PeerId, bytes]:
@@ -46,6 +51,8 @@ def parse_peer_address(text: str) -> tuple[PeerId, bytes]:
 
 def split_peer(address: bytes) -> tuple[bytes, PeerId | None]:
     """A binary address without its last `/p2p/ID`, and that id. Raises `InvalidAddressError` for malformed bytes."""
+    if _is_plain_tcp(address):
+        return address, None
     try:
         parsed = Multiaddr(address)
         protocols = [protocol.code for protocol in parsed.protocols()]
@@ -82,8 +89,15 @@ def endpoint_of(address: bytes) -> Endpoint | None:
     if kind in ("ip4", "ip6"):
         return Endpoint(host, port, 4 if kind == "ip4" else 6)
     if kind in _DNS:
-        return Endpoint(host, port, {"dns": 0, "dns4": 4, "dns6": 6}[kind], dns=True)
+        return Endpoint(host, port, _DNS[kind], dns=True)
     return None
+
+
+def _is_plain_tcp(address: bytes) -> bool:
+    """Whether the bytes are an IP address with a TCP port and nothing else: nearly all are, and need no parser."""
+    if len(address) == _IP4_TCP_BYTES:
+        return address[0] == 0x04 and address[5] == 0x06
+    return len(address) == _IP6_TCP_BYTES and address[0] == 0x29 and address[17] == 0x06
 
 
 def address_of_endpoint(host: str, port: int) -> bytes:

@@ -3,70 +3,62 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import trio
 from libp2p.exceptions import BaseLibp2pError
-from trio import TaskStatus
 
 from chiral.errors import StreamResetError
 from chiral.host.inbound import Inbound
+from chiral.host.muxed import FastMuxed
 from chiral.host.stream import MuxedStream
 from chiral.interface.peer import PeerId
 from chiral.interface.streams import ConnectionInfo, Direction
 
 logger = logging.getLogger(__name__)
 
+_LEAVE_S = 10.0
+
+
+class ConnectionLostError(StreamResetError):
+    """The connection was gone before a stream on it was opened: nothing was sent, so another may be tried."""
+
 
 class Connection:
-    """Wraps the muxer of one connection; `run` is its life, `open` makes streams on it."""
+    """Wraps the muxer of one connection: `run` is its life, `serve` answers its streams, `open` makes new ones."""
 
-    def __init__(self, muxed: Any, peer: PeerId, addr: bytes | None, direction: Direction, since: float) -> None:
+    __slots__ = ("_muxed", "addr", "direction", "peer", "since")
+
+    def __init__(self, muxed: FastMuxed, peer: PeerId, addr: bytes, direction: Direction, since: float) -> None:
         self._muxed = muxed
         self.peer = peer
         self.addr = addr
         self.direction: Direction = direction
         self.since = since
-        self.closed = trio.Event()
 
     @property
     def alive(self) -> bool:
         """Whether streams may still be opened on it."""
-        return not self.closed.is_set() and not self._muxed.is_closed
+        return not self._muxed.is_closed and self._muxed.machine.going_away is None
 
-    async def run(self, inbound: Inbound, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Move frames and serve inbound streams until the connection ends; started once frames move."""
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._move_frames, nursery)
-                await self._muxed.event_started.wait()
-                task_status.started()
-                nursery.start_soon(self._accept, nursery, inbound)
-        finally:
-            self.closed.set()
+    async def run(self) -> None:
+        """Move frames until the connection ends, whoever ends it."""
+        await self._muxed.start()
 
-    async def _move_frames(self, nursery: trio.Nursery) -> None:
-        try:
-            await self._muxed.start()
-        except (BaseLibp2pError, OSError) as error:
-            logger.debug("connection to %s ended: %s", self.peer.short, error)
-        nursery.cancel_scope.cancel()
-
-    async def _accept(self, nursery: trio.Nursery, inbound: Inbound) -> None:
-        while True:
+    async def serve(self, inbound: Inbound) -> None:
+        """Serve the remote's streams. What it had sent whole when the connection ended is still served, for a while."""
+        async with trio.open_nursery() as nursery:
             try:
-                muxed_stream = await self._muxed.accept_stream()
+                while True:
+                    nursery.start_soon(inbound.serve, await self._muxed.accept_stream(), self.peer, self.addr)
             except BaseLibp2pError:
-                return
-            nursery.start_soon(inbound.serve, muxed_stream, self.peer, self.addr)
+                nursery.cancel_scope.deadline = trio.current_time() + _LEAVE_S
 
     async def open(self) -> MuxedStream:
-        """A new stream on this connection; raises `StreamResetError` if the connection is gone."""
+        """A new stream on this connection; raises `ConnectionLostError` if the connection is gone."""
         try:
-            stream: MuxedStream = await self._muxed.open_stream()
+            return await self._muxed.open_stream()
         except BaseLibp2pError as error:
-            raise StreamResetError(f"connection to {self.peer.short} is closed") from error
-        return stream
+            raise ConnectionLostError(f"connection to {self.peer.short} is closed") from error
 
     async def close(self) -> None:
         """End the connection; never waits for the peer."""
@@ -77,13 +69,7 @@ class Connection:
 
     def info(self, agent: str, protocols: tuple[str, ...]) -> ConnectionInfo:
         """What to show of it."""
+        muxed = self._muxed
         return ConnectionInfo(
-            self.peer,
-            self.addr,
-            self.direction,
-            self.since,
-            agent,
-            protocols,
-            getattr(self._muxed, "rtt_s", None),
-            int(getattr(self._muxed, "stream_count", 0)),
+            self.peer, self.addr, self.direction, self.since, agent, protocols, muxed.rtt_s, muxed.stream_count
         )

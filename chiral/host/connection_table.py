@@ -1,8 +1,7 @@
-"""The table of live connections by peer, with its limits and what identify told of each peer."""
+"""The table of live connections by peer, with its limits."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 from chiral.errors import LimitExceededError
@@ -10,9 +9,6 @@ from chiral.host.connection import Connection
 from chiral.host.identify import Identity
 from chiral.interface.peer import PeerId
 from chiral.interface.streams import ConnectionInfo
-
-_MAX_REMEMBERED_PEERS = 10_000
-_UNKNOWN = Identity("", frozenset(), (), None)
 
 
 class ConnectionTable:
@@ -29,8 +25,7 @@ class ConnectionTable:
         self._max_per_peer = max_per_peer
         self._joined = joined
         self._left = left
-        self._by_peer: dict[PeerId, list[Connection]] = {}
-        self._identities: OrderedDict[PeerId, Identity] = OrderedDict()
+        self._by_peer: dict[PeerId, tuple[Connection, ...]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._by_peer.values()))
@@ -44,48 +39,40 @@ class ConnectionTable:
         """Enter a connection; raises `LimitExceededError` naming the limit it is over."""
         if self.full:
             raise LimitExceededError(f"{self._max_connections} connections are open (host.max_connections)")
-        mine = self._by_peer.get(connection.peer, [])
+        mine = self._by_peer.get(connection.peer, ())
         if len(mine) >= self._max_per_peer:
             raise LimitExceededError(f"{self._max_per_peer} connections to one peer (host.max_connections_per_peer)")
-        self._by_peer[connection.peer] = [*mine, connection]
+        self._by_peer[connection.peer] = (*mine, connection)
         if not mine:
             self._joined(connection.peer)
 
     def remove(self, connection: Connection) -> None:
         """Strike a connection out; harmless if it is not in."""
-        rest = [other for other in self._by_peer.get(connection.peer, []) if other is not connection]
+        rest = tuple(other for other in self.of(connection.peer) if other is not connection)
         if rest:
             self._by_peer[connection.peer] = rest
         elif self._by_peer.pop(connection.peer, None) is not None:
             self._left(connection.peer)
 
     def live(self, peer: PeerId) -> Connection | None:
-        """The oldest connection to `peer` that still takes streams: both sides then tend to use the same one."""
-        return next((connection for connection in self._by_peer.get(peer, ()) if connection.alive), None)
+        """The newest connection to `peer` that still takes streams: of two, the older one may be dead unnoticed."""
+        for connection in reversed(self._by_peer.get(peer, ())):
+            if connection.alive:
+                return connection
+        return None
 
-    def of(self, peer: PeerId) -> list[Connection]:
-        """All connections to `peer`."""
-        return list(self._by_peer.get(peer, ()))
+    def of(self, peer: PeerId) -> tuple[Connection, ...]:
+        """All connections to `peer`, the oldest first."""
+        return self._by_peer.get(peer, ())
 
     def all(self) -> list[Connection]:
         """All connections."""
         return [connection for connections in self._by_peer.values() for connection in connections]
 
-    def identified(self, peer: PeerId, identity: Identity) -> None:
-        """Remember what `peer` said of itself, beyond its connections, within a bound."""
-        self._identities[peer] = identity
-        self._identities.move_to_end(peer)
-        while len(self._identities) > _MAX_REMEMBERED_PEERS:
-            self._identities.popitem(last=False)
-
-    def identity_of(self, peer: PeerId) -> Identity:
-        """What `peer` said of itself, or an empty identity."""
-        return self._identities.get(peer, _UNKNOWN)
-
-    def infos(self) -> list[ConnectionInfo]:
-        """All connections as shown to people."""
+    def infos(self, identity_of: Callable[[PeerId], Identity]) -> list[ConnectionInfo]:
+        """All connections as shown to people, with what their peers said of themselves."""
         shown = []
         for connection in self.all():
-            identity = self.identity_of(connection.peer)
+            identity = identity_of(connection.peer)
             shown.append(connection.info(identity.agent, tuple(sorted(identity.protocols))))
         return shown

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import trio
 
 from chiral.clock import Clock
-from chiral.errors import LocalError, PeerUnreachableError, RemoteError
+from chiral.errors import LocalError, PeerUnreachableError, ProtocolError, RemoteError
 from chiral.host.address_book import AddressBook
 from chiral.host.addresses import Endpoint, address_text, endpoint_of
 from chiral.host.connection import Connection
@@ -25,8 +27,19 @@ logger = logging.getLogger(__name__)
 _STAGGER_S = 0.25
 _AVOID_S = 2.0
 _MAX_REMEMBERED_FAILURES = 1000
+_ANY_LOCAL = {0: None, 4: "0.0.0.0", 6: "::"}
+"""The local address that keeps a dialled name to one family."""
 
 Upgrade = Callable[[trio.SocketStream, PeerId, bytes], Awaitable[Connection]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A dial in vain: which addresses were tried, what they answered, until when not to try them again."""
+
+    until: float
+    addrs: frozenset[bytes]
+    reasons: str
 
 
 class Dialer:
@@ -38,7 +51,7 @@ class Dialer:
         self._clock = clock
         self._slots = trio.CapacityLimiter(max_dials)
         self._timeout_s = timeout_s
-        self._failed: dict[PeerId, tuple[float, frozenset[bytes]]] = {}
+        self._failures: OrderedDict[PeerId, _Failure] = OrderedDict()
 
     async def dial(self, peer: PeerId) -> Connection:
         """A new connection to `peer`; raises `PeerUnreachableError` that tells what each address answered."""
@@ -49,23 +62,25 @@ class Dialer:
         race = _Race(self._slots, self._attempt)
         winner = await race.run(peer, addrs)
         if winner is not None:
-            self._failed.pop(peer, None)
+            self._failures.pop(peer, None)
             return winner
-        while len(self._failed) >= _MAX_REMEMBERED_FAILURES:
-            self._failed.pop(next(iter(self._failed)))
-        self._failed[peer] = (self._clock.monotonic() + _AVOID_S, frozenset(addrs))
         reasons = "; ".join(f"{address_text(addr)}: {reason}" for addr, reason in race.failures.items())
+        self._failures[peer] = _Failure(self._clock.monotonic() + _AVOID_S, frozenset(addrs), reasons)
+        self._failures.move_to_end(peer)
+        while len(self._failures) > _MAX_REMEMBERED_FAILURES:
+            self._failures.popitem(last=False)
         raise PeerUnreachableError(f"{peer} cannot be reached ({reasons})")
 
     def _refuse_if_just_failed(self, peer: PeerId, addrs: Sequence[bytes]) -> None:
-        until, tried = self._failed.get(peer, (0.0, frozenset()))
-        if self._clock.monotonic() < until and tried.issuperset(addrs):
-            raise PeerUnreachableError(f"{peer} could not be reached a moment ago")
+        failure = self._failures.get(peer)
+        if failure is not None and self._clock.monotonic() < failure.until and failure.addrs.issuperset(addrs):
+            raise PeerUnreachableError(f"{peer} could not be reached a moment ago ({failure.reasons})")
 
     async def _attempt(self, peer: PeerId, addr: bytes) -> Connection:
         """One address within the time-out; raises a `RemoteError` whose message is the reason."""
         endpoint = endpoint_of(addr)
-        assert endpoint is not None, "the book holds dialable addresses only"
+        if endpoint is None:
+            raise ProtocolError("not a TCP address")
         with trio.move_on_after(self._timeout_s):
             tcp = await _open_tcp(endpoint)
             try:
@@ -77,19 +92,24 @@ class Dialer:
 
 
 async def _open_tcp(endpoint: Endpoint) -> trio.SocketStream:
+    """A TCP connection to an endpoint; raises `PeerUnreachableError` with the reason and nothing else."""
     try:
         if endpoint.dns:
-            return await trio.open_tcp_stream(endpoint.host, endpoint.port)
-        family = socket.AF_INET if endpoint.family == 4 else socket.AF_INET6
-        sock = trio.socket.socket(family, socket.SOCK_STREAM)
+            local = _ANY_LOCAL[endpoint.family]
+            return await trio.open_tcp_stream(endpoint.host, endpoint.port, local_address=local)
+        return await _connect(endpoint)
     except OSError as error:
         raise PeerUnreachableError((error.strerror or str(error)).lower()) from error
+    except ValueError as error:  # a name that cannot be asked of a resolver
+        raise PeerUnreachableError(f"{endpoint.host[:80]!r} is not a host name") from error
+
+
+async def _connect(endpoint: Endpoint) -> trio.SocketStream:
+    sock = trio.socket.socket(socket.AF_INET if endpoint.family == 4 else socket.AF_INET6, socket.SOCK_STREAM)
     try:
         await sock.connect((endpoint.host, endpoint.port))
-    except BaseException as error:
+    except BaseException:
         sock.close()
-        if isinstance(error, OSError):
-            raise PeerUnreachableError((error.strerror or str(error)).lower()) from error
         raise
     return trio.SocketStream(sock)
 
@@ -114,8 +134,7 @@ class _Race:
                         await over.wait()
         except BaseException:
             if self._winner is not None:
-                with trio.CancelScope(shield=True):
-                    await self._winner.close()
+                await self._close(self._winner)
             raise
         return self._winner
 
@@ -125,13 +144,17 @@ class _Race:
                 connection = await self._attempt(peer, addr)
         except (RemoteError, LocalError) as error:
             self.failures[addr] = error.message
-            logger.debug("dialling %s at %s: %s", peer.short, address_text(addr), error)
+            logger.debug("dialling %s at %s: %s", peer, address_text(addr), error)
         else:
             if self._winner is None:
                 self._winner = connection
                 others.cancel()
             else:
-                with trio.CancelScope(shield=True):
-                    await connection.close()
+                await self._close(connection)
         finally:
             over.set()
+
+    @staticmethod
+    async def _close(connection: Connection) -> None:
+        with trio.CancelScope(shield=True):
+            await connection.close()

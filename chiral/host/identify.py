@@ -6,7 +6,7 @@ specification, identify. The messages are py-libp2p's protobuf classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -44,29 +44,44 @@ class Identity:
 
 
 def decode(data: bytes, peer: PeerId) -> Identity:
-    """The identity in one message (with or without its length prefix); raises `ProtocolError`."""
+    """The identity that `data` tells; raises `ProtocolError`.
+
+    It may be one message or several to be merged (go-libp2p sends the signed record apart), each with its length
+    before it, or one without.
+    """
     message = IdentifyMessage()
     try:
-        message.ParseFromString(_without_prefix(data))
+        for part in _messages(data):
+            message.MergeFromString(part)
     except DecodeError as error:
         raise ProtocolError(f"{peer.short} identified itself in malformed words") from error
     if message.public_key:
         _require_key_of(message.public_key, peer)
-    protocols = frozenset(name for name in message.protocols[:_MAX_PROTOCOLS] if len(name) <= _MAX_WORD_BYTES)
     return Identity(
-        message.agent_version[:_MAX_WORD_BYTES],
-        protocols,
+        "".join(_words([message.agent_version])),
+        frozenset(_words(message.protocols[:_MAX_PROTOCOLS])),
         tuple(message.listen_addrs[:_MAX_ADDRS]),
         message.observed_addr or None,
     )
 
 
-def _without_prefix(data: bytes) -> bytes:
+def _messages(data: bytes) -> list[bytes]:
+    """The length-prefixed messages that `data` is made of, or all of it where it is not made so."""
+    parts = []
+    offset = 0
     try:
-        length, start = decode_varint(data)
+        while offset < len(data):
+            length, start = decode_varint(data, offset)
+            offset = start + length
+            parts.append(data[start:offset])
     except VarintError:
-        return data
-    return data[start:] if start + length == len(data) else data
+        return [data]
+    return parts if offset == len(data) else [data]
+
+
+def _words(texts: Iterable[str | bytes]) -> list[str]:
+    """Those of `texts` that are of sensible length and UTF-8: the others come out of protobuf as bytes."""
+    return [text for text in texts if isinstance(text, str) and len(text) <= _MAX_WORD_BYTES]
 
 
 def _require_key_of(raw: bytes, peer: PeerId) -> None:

@@ -9,19 +9,17 @@ import logging
 from collections.abc import Mapping
 
 import trio
+from libp2p.stream_muxer.exceptions import MuxedStreamEOF
 
-from chiral.errors import ChiralError, ProtocolError, RemoteError, StreamResetError
-from chiral.host.multistream import HEADER, HEADER_NAME, NA, line, read_line
-from chiral.host.stream import HostStream, MuxedStream
+from chiral.errors import ChiralError, RemoteError, RequestTimeoutError, StreamResetError
+from chiral.host.negotiation import Answering
+from chiral.host.stream import HostStream, MuxedStream, guarded
 from chiral.interface.peer import PeerId
 from chiral.interface.streams import StreamHandler
 
 logger = logging.getLogger(__name__)
 
-_MAX_PROPOSALS = 32
 _READ_BYTES = 16 * 1024
-_LINGER_S = 10.0
-_LINGER_LIMIT_BYTES = 256 * 1024
 
 
 class Inbound:
@@ -33,79 +31,47 @@ class Inbound:
         self.refused = 0
 
     async def serve(self, muxed: MuxedStream, peer: PeerId, remote_addr: bytes | None) -> None:
-        """Live with one inbound stream from its first byte to its end. Raises nothing but cancellation."""
-        plain = HostStream(muxed, peer, "", remote_addr)
+        """Live with one inbound stream from its first byte to its end. Raises nothing but cancellation.
+
+        A stream whose handler is done lingers in the multiplexer, not here: it waits, within bounds, for the remote's
+        end, so that what was answered is never overtaken by a reset.
+        """
         try:
-            with trio.move_on_after(self._negotiate_timeout_s) as deadline:
-                negotiated = await self._negotiate(plain, muxed)
-            if deadline.cancelled_caught:
-                raise ProtocolError(f"no protocol named within {self._negotiate_timeout_s:g} s")
-            stream, handler = negotiated
-            await handler(stream)
+            stream = await self._agree(muxed, peer, remote_addr)
+            await self._handlers[stream.protocol](stream)
             await stream.close()
-            await _linger(stream)
         except RemoteError as error:
             self.refused += 1
-            logger.debug("stream from %s: %s", peer.short, error)
-            await plain.reset()
+            logger.debug("stream from %s: %s", peer, error)
         except ChiralError as error:
-            logger.warning("could not serve %s: %s", peer.short, error)
-            await plain.reset()
+            logger.warning("could not serve %s: %s", peer, error)
         except Exception:
-            logger.exception("a handler failed on a stream from %s", peer.short)
-            await plain.reset()
+            logger.exception("a handler failed on a stream from %s", peer)
+        else:
+            return
+        await muxed.reset()
 
-    async def _negotiate(self, plain: HostStream, muxed: MuxedStream) -> tuple[HostStream, StreamHandler]:
-        """Answer proposals until one is served here; its confirmation waits for the first write where more follows."""
-        lines = _Lines(plain)
-        opening = await lines.next()
-        if opening != HEADER_NAME.encode():
-            raise ProtocolError(f"a stream opened with {opening[:40]!r}")
-        unsent = HEADER
-        for _ in range(_MAX_PROPOSALS):
-            if unsent and not lines.buffered:  # the remote waits for our header before it proposes
-                await plain.write(unsent)
-                unsent = b""
-            name = (await lines.next()).decode("utf-8", errors="replace")
-            handler = self._handlers.get(name)
-            if handler is None:
-                await plain.write(unsent + NA)
-                unsent = b""
-                continue
-            confirmation = unsent + line(name)
-            if not lines.buffered:
-                await plain.write(confirmation)
-                confirmation = b""
-            rest = lines.buffered
-            return HostStream(muxed, plain.peer, name, plain.remote_addr, outgoing=confirmation, buffered=rest), handler
-        raise ProtocolError(f"{_MAX_PROPOSALS} protocols proposed, none of them served here")
+    async def _agree(self, muxed: MuxedStream, peer: PeerId, remote_addr: bytes | None) -> HostStream:
+        """The stream, once a protocol is agreed; the confirmation waits for the first write where nobody waits for it.
 
+        Raises a `RemoteError`.
+        """
+        answering = Answering(self._handlers)
+        with trio.move_on_after(self._negotiate_timeout_s):
+            while True:
+                protocol = answering.take(await self._some(muxed, peer))
+                if protocol is not None:
+                    if answering.rest:
+                        muxed.unread(answering.rest)
+                    return HostStream(muxed, peer, protocol, remote_addr, outgoing=answering.words)
+                if answering.words:
+                    words, answering.words = answering.words, b""
+                    await guarded(muxed.write(words), peer)
+        raise RequestTimeoutError(f"no protocol named within {self._negotiate_timeout_s:g} s")
 
-class _Lines:
-    """Reads multistream messages off a stream; `buffered` is what came after the last one."""
-
-    def __init__(self, stream: HostStream) -> None:
-        self._stream = stream
-        self.buffered = b""
-
-    async def next(self) -> bytes:
-        """The next message's word; raises `ProtocolError`, or `StreamResetError` where the stream ends first."""
-        while (found := read_line(self.buffered)) is None:
-            more = await self._stream.read(_READ_BYTES)
-            if not more:
-                raise StreamResetError("the stream ended before a protocol was agreed")
-            self.buffered += more
-        self.buffered = self.buffered[found.end :]
-        return found.word
-
-
-async def _linger(stream: HostStream) -> None:
-    """Wait, within bounds, for the remote to end its side; reset what does not end: no stream stays for ever."""
-    with trio.move_on_after(_LINGER_S):
-        left = _LINGER_LIMIT_BYTES
-        while left > 0:
-            got = await stream.read(_READ_BYTES)
-            if not got:
-                return
-            left -= len(got)
-    await stream.reset()
+    @staticmethod
+    async def _some(muxed: MuxedStream, peer: PeerId) -> bytes:
+        try:
+            return await guarded(muxed.read(_READ_BYTES), peer)
+        except MuxedStreamEOF as error:
+            raise StreamResetError("the stream ended before a protocol was agreed") from error

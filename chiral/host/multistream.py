@@ -1,4 +1,4 @@
-"""The words of multistream-select 1.0: pure codec of its lines and the reading of a whole opening at once.
+"""The words of multistream-select 1.0: pure codec of its lines, and of an opening as one piece.
 
 Source: libp2p specification, connections/README (multistream-select).
 """
@@ -6,6 +6,7 @@ Source: libp2p specification, connections/README (multistream-select).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from chiral.block.varint import VarintError, decode_varint, encode_varint
 from chiral.errors import ProtocolError
@@ -13,6 +14,8 @@ from chiral.errors import ProtocolError
 HEADER_NAME = "/multistream/1.0.0"
 NOT_AVAILABLE = "na"
 MAX_LINE_BYTES = 1024
+MAX_LENGTH_BYTES = 2
+"""The bytes of the longest length that is allowed."""
 
 
 def line(word: str) -> bytes:
@@ -25,6 +28,12 @@ HEADER = line(HEADER_NAME)
 NA = line(NOT_AVAILABLE)
 
 
+@lru_cache(maxsize=256)
+def opening(protocol: str) -> bytes:
+    """Header and proposal of `protocol` in one piece: what asks for it, and the very bytes that confirm it."""
+    return HEADER + line(protocol)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One message read: its word as bytes (a name need not be UTF-8) and where the next one starts."""
@@ -33,12 +42,12 @@ class Line:
     end: int
 
 
-def read_line(buffer: bytes | bytearray, offset: int = 0) -> Line | None:
+def read_line(buffer: bytes, offset: int = 0) -> Line | None:
     """The message at `offset`, or None while it is not all there; raises `ProtocolError` if it cannot become one."""
     try:
         length, start = decode_varint(buffer, offset)
     except VarintError as error:
-        if len(buffer) - offset < 2 and all(byte & 0x80 for byte in buffer[offset:]):
+        if len(buffer) - offset < MAX_LENGTH_BYTES and all(byte & 0x80 for byte in buffer[offset:]):
             return None
         raise ProtocolError(f"multistream length: {error}") from error
     if not 0 < length <= MAX_LINE_BYTES:
@@ -48,4 +57,4 @@ def read_line(buffer: bytes | bytearray, offset: int = 0) -> Line | None:
         return None
     if buffer[end - 1] != 0x0A:
         raise ProtocolError("multistream message does not end its line")
-    return Line(bytes(buffer[start : end - 1]), end)
+    return Line(buffer[start : end - 1], end)

@@ -1,7 +1,7 @@
 """One Yamux connection behind py-libp2p's `IMuxedConn`, and the negotiation that makes it.
 
-Three tasks live in the nursery of `start`: one receives, one sends, one keeps the time. The machine of `chiral.yamux`
-decides; here is only waiting: for bytes, for room, for streams, for the end.
+Three tasks live in the nursery of `start`: one receives, one sends, one keeps the time (`muxed_pump`). The machine of
+`chiral.yamux` decides; here is only waiting: for streams, for room, for the end.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from multiaddr.multiaddr import Multiaddr
 
 from chiral.errors import ChiralError
 from chiral.host import libp2p_private
+from chiral.host.muxed_pump import Pump
 from chiral.host.muxed_stream import WRITE_TURN_BYTES, FastStream
 from chiral.host.secured import FastSession
 from chiral.yamux.connection import Connection
@@ -54,12 +55,12 @@ class FastMuxed(IMuxedConn):
         self.on_death: list[Callable[[FastMuxed], None]] = []
         self.machine = Connection(initiator=conn.is_initiator, now=trio.current_time(), limits=limits)
         self._session = conn
-        self._writer = trio.lowlevel.ParkingLot()
+        self._pump = Pump(conn, self.machine, self._tell, self._let_go_on)
+        self.nudge = self._pump.nudge
+        self.flush_soon = self._pump.flush_soon
         self._acceptors = trio.lowlevel.ParkingLot()
         self._openers = trio.lowlevel.ParkingLot()
         self._turns = trio.lowlevel.ParkingLot()
-        self._flushed = trio.lowlevel.ParkingLot()
-        self._sending = False
         self._closing = False
         self._scope: trio.CancelScope | None = None
 
@@ -85,7 +86,7 @@ class FastMuxed(IMuxedConn):
     @property
     def stream_count(self) -> int:
         """Live streams, either side's."""
-        return self.machine.inbound_streams + self.machine.outbound_streams
+        return self.machine.stream_count
 
     @property
     def bytes_received(self) -> int:
@@ -134,9 +135,9 @@ class FastMuxed(IMuxedConn):
             if not self._closing:
                 async with trio.open_nursery() as nursery:
                     self._scope = nursery.cancel_scope
-                    nursery.start_soon(self._guard, self._receive)
-                    nursery.start_soon(self._guard, self._send)
-                    nursery.start_soon(self._guard, self._keep_time)
+                    nursery.start_soon(self._guard, self._pump.receive)
+                    nursery.start_soon(self._guard, self._pump.send)
+                    nursery.start_soon(self._guard, self._pump.keep_time)
                     self.event_started.set()
         finally:
             self.event_started.set()
@@ -155,8 +156,8 @@ class FastMuxed(IMuxedConn):
         self.nudge()
         with trio.move_on_after(FAREWELL_S) as scope:
             scope.shield = True
-            while self._scope is not None and (self.machine.has_output or self._sending):
-                await self._flushed.park()
+            if self._scope is not None:
+                await self._pump.drain()
         with trio.CancelScope(shield=True):
             await self._end(None)
 
@@ -178,12 +179,14 @@ class FastMuxed(IMuxedConn):
         if not self._closing:
             self._closing = True
             self.death = cause
-        self._say_last_words()
+        self._pump.flush_nowait()
         for stream in self.machine.fail():
             self._wake(stream)
-        for lot in (self._acceptors, self._openers, self._turns, self._flushed):
+        for lot in (self._acceptors, self._openers, self._turns):
             lot.unpark_all()
         self.event_closed.set()
+        for callback in self.on_death:
+            callback(self)
         with trio.CancelScope(shield=True):
             try:
                 await self._session.close()
@@ -191,75 +194,11 @@ class FastMuxed(IMuxedConn):
                 logger.debug("closing the transport to %s: %s", self.peer_id, error)
         if self._scope is not None:
             self._scope.cancel()
-        for callback in self.on_death:
-            callback(self)
-
-    def _say_last_words(self) -> None:
-        """Give the transport the GO_AWAY that a broken rule has left in the output, if it takes it at once."""
-        if not self._sending and self.machine.has_output:
-            self._seal()
-            self._session.flush_nowait()
 
     def _why_closed(self) -> str:
         return f"the connection has ended: {self.death or 'closed'}"
 
-    # --- the three tasks -----------------------------------------------------------------------------------------
-
-    async def _receive(self) -> None:
-        session, machine = self._session, self.machine
-        while True:
-            messages = await session.receive()
-            now = trio.current_time()
-            for message in messages:
-                events = machine.receive(message, now)
-                if events:
-                    self._tell(events)
-            self._let_open()
-            self.nudge()
-            self._check_farewell()
-
-    async def _send(self) -> None:
-        machine, session = self.machine, self._session
-        while True:
-            if not machine.has_output:
-                self._flushed.unpark_all()
-                self._check_farewell()
-                await self._writer.park()
-                continue
-            self._seal()
-            self.let_write()
-            self._let_open()
-            self._sending = True
-            await session.flush()
-            self._sending = False
-
-    async def _keep_time(self) -> None:
-        moved = -1
-        while True:
-            deadline = self.machine.tick(trio.current_time())
-            self.nudge()
-            if moved == self.bytes_received + self.bytes_sent and not self._sending:
-                self._session.relax()
-            moved = self.bytes_received + self.bytes_sent
-            await trio.sleep_until(deadline)
-
-    def _seal(self) -> None:
-        """Frame and seal what waits, as much as one send takes."""
-        machine, sealer = self.machine, self._session.sealer
-        while machine.has_output and sealer.has_room:
-            sealer.wrote(machine.fill(sealer.writable()))
-
-    def _check_farewell(self) -> None:
-        """A peer that accepts no more streams, and has none left, is let go."""
-        if self.machine.going_away is not None and not self.stream_count and not self._closing:
-            raise MuxedConnUnavailable(f"the peer closed the connection (code {self.machine.going_away})")
-
     # --- waking --------------------------------------------------------------------------------------------------
-
-    def nudge(self) -> None:
-        """Somebody may have left something to send."""
-        if self._writer and self.machine.has_output:
-            self._writer.unpark_all()
 
     def _tell(self, events: list[Event]) -> None:
         for event in events:
@@ -269,6 +208,11 @@ class FastMuxed(IMuxedConn):
                 event.stream.handle.wake_writer()
             elif type(event) is StreamArrived:
                 self._acceptors.unpark(count=self.machine.waiting_streams)
+
+    def _let_go_on(self) -> None:
+        """Streams may have ended and data may have gone out: let those go on who waited for it."""
+        self._let_open()
+        self.let_write()
 
     def _let_open(self) -> None:
         """Let those go on who wait to open a stream, as many as there are slots."""
@@ -297,8 +241,7 @@ class FastMuxed(IMuxedConn):
         """End a stream at once, and let those go on who waited for what it held."""
         self.machine.reset(stream)
         self._wake(stream)
-        self.let_write()
-        self._let_open()
+        self._let_go_on()
         self.nudge()
 
     @staticmethod

@@ -147,18 +147,17 @@ class FastStream(IMuxedStream):
             while True:
                 self._check_writable()
                 if has_turn or not conn.is_backlogged():
-                    taken = self._machine.send(state, view[:WRITE_TURN_BYTES])
-                    view = view[taken:]
+                    view = view[self._machine.send(state, view[:WRITE_TURN_BYTES]) :]
                     conn.nudge()
-                    has_turn = has_turn and not taken
                     if not view:
                         return
-                    if taken:
-                        continue
+                if has_turn:
+                    has_turn = False
+                    conn.let_write()
                 if not state.send_window:
                     state.write_wanted = True
                     await self._writers.park()
-                else:
+                elif conn.is_backlogged():
                     await conn.wait_for_turn()
                     has_turn = True
         finally:
@@ -168,7 +167,12 @@ class FastStream(IMuxedStream):
     async def finish(self, data: bytes | bytearray | memoryview = b"") -> None:
         """Send `data` and end this side, in one flight where it fits; reading goes on. Raises as `write` does."""
         if data:
-            await self.write(data)
+            view = immutable(data)
+            self._check_writable()
+            if not self._conn.is_backlogged():
+                view = view[self._machine.send(self._state, view) :]
+            if view:
+                await self.write(view)
         await self.close()
 
     async def flush(self) -> None:
@@ -188,7 +192,7 @@ class FastStream(IMuxedStream):
     async def close(self) -> None:
         """End this side after what was written, as py-libp2p means it: reading goes on. Never waits."""
         self._machine.finish(self._state)
-        self._conn.nudge()
+        self._conn.flush_soon()
 
     async def close_write(self) -> None:
         """The same as `close`."""

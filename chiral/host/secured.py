@@ -54,6 +54,7 @@ class FastSession(BaseSession):
         self.sealer = Sealer(keys.send_key, keys.send_counter)
         self._unread = libp2p_private.buffered_plaintext(session)
         self._write_lock = trio.Lock()
+        self._flushed = 0
         self._cut_short = False
         self.bytes_received = 0
         self.bytes_sent = 0
@@ -78,33 +79,54 @@ class FastSession(BaseSession):
         return messages
 
     async def flush(self) -> None:
-        """Send all that was sealed. If it is cancelled midway the session is spoilt and says so when used again."""
+        """Send all that was sealed. A cancelled flush is gone on with by the next one over TCP; elsewhere that fails.
+
+        Raises `ConnectionClosedError`.
+        """
+        while not self.flush_nowait():
+            try:
+                if self._tcp is not None:
+                    await trio.lowlevel.wait_writable(self._tcp.socket)
+                else:
+                    await self._write_raw()
+            except TRANSPORT_ERRORS as error:
+                raise ConnectionClosedError(f"sending failed: {error}") from error
+
+    def flush_nowait(self) -> bool:
+        """Send as much of what was sealed as the transport takes at once; True if nothing is left.
+
+        Raises `ConnectionClosedError`.
+        """
         sealed = self.sealer.sealed()
-        if not sealed:
-            return
+        while len(sealed) > self._flushed:
+            if self._tcp is None:
+                return False
+            try:
+                count = os.write(self._tcp.socket.fileno(), sealed[self._flushed :])
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                raise ConnectionClosedError(f"sending failed: {error}") from error
+            self._flushed += count
+            self.bytes_sent += count
+        self.sealer.clear()
+        self._flushed = 0
+        return True
+
+    @property
+    def is_flushed(self) -> bool:
+        """Whether nothing that was sealed waits to be sent."""
+        return len(self.sealer.sealed()) == 0
+
+    async def _write_raw(self) -> None:
         if self._cut_short:
             raise ConnectionClosedError("an earlier send was cut short")
         self._cut_short = True
-        try:
-            if self._tcp is not None:
-                await self._tcp.send_all(sealed)
-            else:
-                await self._raw.write(bytes(sealed))
-        except TRANSPORT_ERRORS as error:
-            raise ConnectionClosedError(f"sending failed: {error}") from error
+        sealed = bytes(self.sealer.sealed())
+        await self._raw.write(sealed)
         self._cut_short = False
+        self._flushed += len(sealed)
         self.bytes_sent += len(sealed)
-        self.sealer.clear()
-
-    def flush_nowait(self) -> None:
-        """Send as much of what was sealed as the transport takes at once; only for the last words of a session."""
-        if self._tcp is None or self._cut_short:
-            return
-        self._cut_short = True
-        try:
-            self.bytes_sent += os.write(self._tcp.socket.fileno(), self.sealer.sealed())
-        except OSError:
-            return
 
     def relax(self) -> None:
         """Give back the buffers of a connection that is quiet; no send may be under way."""
@@ -172,19 +194,25 @@ class FastSession(BaseSession):
             data = await self._raw.read(RAW_READ_BYTES)
             self._opener.feed(data)
             return len(data)
-        sock = self._tcp.socket
         await trio.lowlevel.checkpoint_if_cancelled()
-        while True:
-            try:
-                count = os.readv(sock.fileno(), [self._opener.writable()])
-                break
-            except BlockingIOError:
-                await trio.lowlevel.wait_readable(sock)
+        count = self._receive_nowait(self._tcp)
+        if count is not None:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        while count is None:
+            await trio.lowlevel.wait_readable(self._tcp.socket)
+            count = self._receive_nowait(self._tcp)
+        return count
+
+    def _receive_nowait(self, tcp: trio.SocketStream) -> int | None:
+        """Take what the kernel has; None if it has nothing, 0 at the end."""
+        try:
+            count = os.readv(tcp.socket.fileno(), [self._opener.writable()])
+        except BlockingIOError:
+            return None
         if count:
             self._opener.wrote(count)
             if TCP_QUICKACK is not None:
-                sock.setsockopt(socket.IPPROTO_TCP, TCP_QUICKACK, 1)
-        await trio.lowlevel.cancel_shielded_checkpoint()
+                tcp.socket.setsockopt(socket.IPPROTO_TCP, TCP_QUICKACK, 1)
         return count
 
 

@@ -1,35 +1,42 @@
 """A stream to a peer as the other rooms see it: a Yamux stream with its protocol agreed, or being agreed in passing.
 
-An opening may be lazy: the words of multistream-select wait for the first write and travel with it, and the remote's
-answer is checked when the first bytes are read. What goes wrong comes out as a `RemoteError`.
+The words of multistream-select wait for the first write and travel with it, on either side: an opening's confirmation
+is checked when the first bytes are read. What goes wrong comes out as a `RemoteError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+import trio
 from libp2p.exceptions import BaseLibp2pError
 from libp2p.stream_muxer.exceptions import MuxedStreamEOF
 
-from chiral.errors import ProtocolError, StreamResetError, UnsupportedProtocolError
-from chiral.host.multistream import HEADER_NAME, NOT_AVAILABLE, read_line
+from chiral.errors import StreamResetError, UnsupportedProtocolError
+from chiral.host.negotiation import Proposal
 from chiral.interface.peer import PeerId
 
 T = TypeVar("T")
-_NEGOTIATION_READ_BYTES = 4096
+_JOIN_BYTES = 4096
 
 
 class MuxedStream(Protocol):
-    """What is used of a multiplexed stream (`chiral.host.muxed_stream`, or py-libp2p's `IMuxedStream`)."""
+    """What is used of a multiplexed stream (`chiral.host.muxed_stream`)."""
 
     async def read(self, n: int | None = None) -> bytes: ...
 
     async def read_all(self, limit_bytes: int) -> bytes: ...
 
+    def peek_buffered(self, limit_bytes: int) -> bytes: ...
+
+    def unread(self, data: bytes) -> None: ...
+
     async def write(self, data: bytes | bytearray | memoryview) -> None: ...
 
-    async def close(self) -> None: ...
+    async def finish(self, data: bytes | bytearray | memoryview = b"") -> None: ...
+
+    async def abandon(self) -> None: ...
 
     async def reset(self) -> None: ...
 
@@ -45,7 +52,12 @@ async def guarded(waiting: Awaitable[T], peer: PeerId) -> T:
 
 
 class HostStream:
-    """One stream. `outgoing` are words still to be sent, `expecting` the words the remote has yet to confirm."""
+    """One stream. `proposal` is what this side asks for, its answer still due; `outgoing` are words still to be sent.
+
+    `refused` is told when the remote does not speak the protocol after all.
+    """
+
+    __slots__ = ("_ended", "_muxed", "_outgoing", "_peer", "_proposal", "_protocol", "_refused", "_remote_addr")
 
     def __init__(
         self,
@@ -54,17 +66,17 @@ class HostStream:
         protocol: str,
         remote_addr: bytes | None,
         *,
+        proposal: Proposal | None = None,
         outgoing: bytes = b"",
-        expecting: tuple[bytes, ...] = (),
-        buffered: bytes = b"",
+        refused: Callable[[PeerId, str], None] | None = None,
     ) -> None:
         self._muxed = muxed
         self._peer = peer
         self._protocol = protocol
         self._remote_addr = remote_addr
-        self._outgoing = outgoing
-        self._expecting = expecting
-        self._buffered = buffered
+        self._proposal = proposal
+        self._outgoing = outgoing if proposal is None else proposal.words
+        self._refused = refused
         self._ended = False
 
     @property
@@ -79,43 +91,37 @@ class HostStream:
     def remote_addr(self) -> bytes | None:
         return self._remote_addr
 
-    @property
-    def ended(self) -> bool:
-        """Whether the remote's clean end has been read."""
-        return self._ended
-
     async def read(self, max_bytes: int) -> bytes:
-        await self.settle()
-        if self._buffered:
-            taken, self._buffered = self._buffered[:max_bytes], self._buffered[max_bytes:]
-            return taken
-        return await self._read_some(max_bytes)
+        if self._proposal is not None:
+            await self.settle()
+        elif self._outgoing and not self._muxed.peek_buffered(1):
+            await self._say()
+        return await self._some(max_bytes)
 
     async def read_to_end(self, limit_bytes: int) -> bytes:
-        await self.settle()
-        start, self._buffered = self._buffered, b""
-        if self._ended:
-            return start
-        rest = await guarded(self._muxed.read_all(limit_bytes - len(start)), self._peer)
-        self._ended = True
-        return start + rest if start else rest
+        if self._proposal is not None:
+            await self.settle()
+        elif self._outgoing:
+            # A remote may wait for our words before it ends its side. They go with the answer only if all is here.
+            with trio.move_on_after(0):
+                return await self._all(limit_bytes)
+            await self._say()
+        return await self._all(limit_bytes)
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._outgoing:
-            words, self._outgoing = self._outgoing, b""
-            if len(data) <= _NEGOTIATION_READ_BYTES:
-                await guarded(self._muxed.write(words + bytes(data)), self._peer)
-                return
-            await guarded(self._muxed.write(words), self._peer)
+            data = await self._with_words(data)
         await guarded(self._muxed.write(data), self._peer)
 
     async def finish(self, data: bytes | bytearray | memoryview = b"") -> None:
-        if data or self._outgoing:
-            await self.write(data)
-        await guarded(self._muxed.close(), self._peer)
+        if self._outgoing:
+            data = await self._with_words(data)
+        await guarded(self._muxed.finish(data), self._peer)
 
     async def close(self) -> None:
         await self.finish()
+        if not self._ended:
+            await guarded(self._muxed.abandon(), self._peer)
 
     async def reset(self) -> None:
         try:
@@ -123,43 +129,46 @@ class HostStream:
         except BaseLibp2pError:
             return  # it is gone already, which is what was wanted
 
-    def proposing(self, protocol: str, words: bytes, confirmation: tuple[bytes, ...]) -> HostStream:
-        """This stream, about to propose `protocol` with `words`; what was read ahead goes along."""
-        return HostStream(
-            self._muxed,
-            self._peer,
-            protocol,
-            self._remote_addr,
-            outgoing=words,
-            expecting=confirmation,
-            buffered=self._buffered,
-        )
-
     async def settle(self) -> None:
         """Take the remote's confirmation of the opening, if it is still due.
 
         Raises `UnsupportedProtocolError` if it refuses, `ProtocolError` if it says anything else.
         """
-        if not self._expecting:
+        proposal = self._proposal
+        if proposal is None:
             return
         if self._outgoing:
-            await self.write(b"")
-        while self._expecting:
-            line = read_line(self._buffered)
-            if line is None:
-                more = await self._read_some(_NEGOTIATION_READ_BYTES)
-                if not more:
+            await self._say()
+        try:
+            while proposal.wanted:
+                data = await self._some(proposal.wanted)
+                if not data:
                     raise StreamResetError(f"{self._peer.short} closed the stream without agreeing on {self._protocol}")
-                self._buffered += more
-                continue
-            self._buffered = self._buffered[line.end :]
-            if line.word == NOT_AVAILABLE.encode():
-                raise UnsupportedProtocolError(f"{self._peer.short} does not speak {self._protocol}")
-            if line.word != self._expecting[0]:
-                raise ProtocolError(f"{self._peer.short} answered an opening with {line.word[:40]!r}")
-            self._expecting = self._expecting[1:]
+                proposal.take(data)
+        except UnsupportedProtocolError as error:
+            if self._refused is not None:
+                self._refused(self._peer, self._protocol)
+            raise UnsupportedProtocolError(f"{self._peer.short} does not speak {self._protocol}") from error
+        self._proposal = None
 
-    async def _read_some(self, max_bytes: int) -> bytes:
+    async def _say(self) -> None:
+        words, self._outgoing = self._outgoing, b""
+        await guarded(self._muxed.write(words), self._peer)
+
+    async def _with_words(self, data: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
+        """The words that wait and `data` in one piece, or `data` with the words sent before it where it is long."""
+        if len(data) > _JOIN_BYTES:
+            await self._say()
+            return data
+        words, self._outgoing = self._outgoing, b""
+        return words + bytes(data)
+
+    async def _all(self, limit_bytes: int) -> bytes:
+        data = await guarded(self._muxed.read_all(limit_bytes), self._peer)
+        self._ended = True
+        return data
+
+    async def _some(self, max_bytes: int) -> bytes:
         if self._ended:
             return b""
         try:
@@ -167,8 +176,3 @@ class HostStream:
         except MuxedStreamEOF:
             self._ended = True
             return b""
-
-
-def confirmation_of(protocol: str) -> tuple[bytes, ...]:
-    """The words a remote confirms an opening of `protocol` with."""
-    return (HEADER_NAME.encode(), protocol.encode())

@@ -1,26 +1,27 @@
-"""From a TCP socket to a connection: Noise by py-libp2p's handshake, then Yamux, both agreed by multistream-select."""
+"""From a TCP socket to a connection: Noise by py-libp2p's handshake, then Yamux, each agreed by multistream-select."""
 
 from __future__ import annotations
 
 import socket
 
 import trio
+from libp2p.abc import ISecureConn
 from libp2p.crypto.keys import KeyPair
 from libp2p.crypto.x25519 import create_new_key_pair as new_x25519_key_pair
-from libp2p.custom_types import TProtocol
 from libp2p.exceptions import BaseLibp2pError
 from libp2p.io.trio import TrioTCPStream
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.peer.id import ID
-from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
-from libp2p.transport.upgrader import TransportUpgrader
+from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 
 from chiral.clock import Clock
-from chiral.errors import ProtocolError, RemoteError, StreamResetError
+from chiral.errors import InvalidAddressError, ProtocolError, RemoteError, StreamResetError
+from chiral.host import agreement
 from chiral.host.addresses import address_of_endpoint
 from chiral.host.connection import Connection
-from chiral.host.muxed import FastMuxer
-from chiral.host.secured import FastNoise
+from chiral.host.identity import peer_id_of
+from chiral.host.muxed import YAMUX_PROTOCOL, FastMuxed
+from chiral.host.secured import NOISE_PROTOCOL, FastNoise
 from chiral.interface.peer import PeerId
 from chiral.interface.streams import Direction
 
@@ -32,13 +33,12 @@ class WrongPeerError(RemoteError):
 
 
 class Upgrader:
-    """Turns sockets into connections under one identity."""
+    """Turns sockets into connections under one identity. The caller sets the deadlines."""
 
     def __init__(self, key_pair: KeyPair, clock: Clock) -> None:
-        noise = FastNoise(key_pair, noise_privkey=new_x25519_key_pair().private_key)
+        self._peer = peer_id_of(key_pair)
+        self._noise = FastNoise(key_pair, noise_privkey=new_x25519_key_pair().private_key)
         self._clock = clock
-        self._upgrader = TransportUpgrader({TProtocol(NOISE): noise}, {})
-        self._upgrader.muxer_multistream = FastMuxer()
 
     async def outbound(self, tcp: trio.SocketStream, peer: PeerId, addr: bytes) -> Connection:
         """Secure and multiplex a socket dialled to `peer`; raises `WrongPeerError` or another `RemoteError`."""
@@ -46,32 +46,54 @@ class Upgrader:
 
     async def inbound(self, tcp: trio.SocketStream) -> Connection:
         """Secure and multiplex an accepted socket; raises a `RemoteError` where the remote does not play along."""
-        host, port = tcp.socket.getpeername()[:2]
+        try:
+            host, port = tcp.socket.getpeername()[:2]
+        except OSError as error:
+            raise StreamResetError("the remote was gone before it was accepted") from error
         return await self._upgrade(tcp, "inbound", None, address_of_endpoint(host, port))
 
     async def _upgrade(
         self, tcp: trio.SocketStream, direction: Direction, peer: PeerId | None, addr: bytes
     ) -> Connection:
-        tcp.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         raw = RawConnection(TrioTCPStream(tcp), peer is not None)
         try:
-            expected = None if peer is None else ID(peer.raw)
-            secured = await self._upgrader.upgrade_security(raw, peer is not None, expected)
-            remote = PeerId.from_bytes(secured.get_remote_peer().to_bytes())
-            if peer is not None and remote != peer:
-                raise WrongPeerError(f"{remote} answered instead")
-            muxed = await self._upgrader.upgrade_connection(secured, ID(remote.raw))
+            tcp.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            secured = await (self._secure_inbound(raw) if peer is None else self._secure_outbound(raw, peer))
+            remote = self._authenticated(secured)
+            muxed = FastMuxed(secured, ID(remote.raw))
         except BaseException as error:
             await trio.aclose_forcefully(tcp)
+            if isinstance(error, RemoteError) or not isinstance(error, Exception):
+                raise
             raise _translated(error) from error
         return Connection(muxed, remote, addr, direction, self._clock.monotonic())
 
+    async def _secure_outbound(self, raw: RawConnection, peer: PeerId) -> ISecureConn:
+        await agreement.propose(raw, NOISE_PROTOCOL)
+        secured = await self._noise.secure_outbound(raw, ID(peer.raw))
+        await agreement.propose(secured, YAMUX_PROTOCOL)
+        return secured
 
-def _translated(error: BaseException) -> BaseException:
-    """The same fault as one of this project's errors; cancellation and this project's own pass unchanged."""
-    if isinstance(error, (RemoteError, trio.Cancelled)) or not isinstance(error, Exception):
-        return error
-    if "mismatch" in str(error).lower() or "mismatch" in str(error.__cause__).lower():
+    async def _secure_inbound(self, raw: RawConnection) -> ISecureConn:
+        await agreement.answer(raw, {NOISE_PROTOCOL})
+        secured = await self._noise.secure_inbound(raw)
+        await agreement.answer(secured, {YAMUX_PROTOCOL})
+        return secured
+
+    def _authenticated(self, secured: ISecureConn) -> PeerId:
+        """Who is at the other end. Raises `ProtocolError` where that is this node, or has no id that can be used."""
+        try:
+            remote = PeerId.from_bytes(secured.get_remote_peer().to_bytes())
+        except InvalidAddressError as error:
+            raise ProtocolError(f"handshake failed: {error.message}") from error
+        if remote == self._peer:
+            raise ProtocolError("that is this node itself")
+        return remote
+
+
+def _translated(error: Exception) -> RemoteError:
+    """A fault of py-libp2p, or of the transport, as one of this project's."""
+    if isinstance(error, PeerIDMismatchesPubkey):
         return WrongPeerError("somebody else answered there")
     if isinstance(error, (BaseLibp2pError, OSError, trio.BrokenResourceError, trio.ClosedResourceError)):
         return StreamResetError(f"handshake failed: {error or type(error).__name__}")

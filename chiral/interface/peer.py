@@ -13,6 +13,8 @@ from chiral.block.varint import VarintError, decode_varint
 from chiral.errors import InvalidAddressError
 
 MAX_PEER_ID_BYTES = 64
+MAX_PEER_ID_CHARS = 256
+"""Any multibase fits but base2; decoding base58 takes time with the square of its length."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,6 +42,8 @@ class PeerId:
         from chiral.errors import InvalidCidError
 
         try:
+            if len(text) > MAX_PEER_ID_CHARS:
+                raise ValueError("too long")
             if text.startswith(("1", "Qm")):
                 return cls.from_bytes(base58.b58decode(text))
             cid = CID.parse(text)

@@ -76,6 +76,10 @@ class Lookup:
         for peer in seeds:
             self._hear(peer)
 
+    def __contains__(self, peer: object) -> bool:
+        """Whether `peer` has been heard of."""
+        return peer in self._known
+
     # What to do.
 
     def next_queries(self, now: float) -> list[PeerId]:

@@ -15,6 +15,7 @@ MAX_PROTOBUF_VARINT_BYTES = 10
 MAX_FIELD_NUMBER = (1 << 29) - 1
 _U64 = (1 << 64) - 1
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_SHORT = tuple(bytes([value]) for value in range(0x80))
 _FIXED_BYTES = {_FIXED64: 8, _FIXED32: 4}
 
 
@@ -30,6 +31,8 @@ Value = int | bytes | Fixed
 
 def write_varint(value: int) -> bytes:
     """The base-128 varint of `value`, 0 to 2^64-1 (`ValueError`)."""
+    if 0 <= value <= 0x7F:
+        return _SHORT[value]
     if not 0 <= value <= _U64:
         raise ValueError(f"{value} does not fit 64 bits")
     out = bytearray()
@@ -42,6 +45,8 @@ def write_varint(value: int) -> bytes:
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
     """`(value, offset after it)`; raises `ProtocolError` if it ends short, or is over 64 bits or ten bytes."""
+    if at < len(data) and data[at] < 0x80:
+        return data[at], at + 1
     value = shift = 0
     for index in range(at, min(len(data), at + MAX_PROTOBUF_VARINT_BYTES)):
         byte = data[index]

@@ -32,6 +32,7 @@ from chiral.interface.catalogue import Catalogue
 from chiral.interface.peer import PeerId, PeerInfo
 from chiral.interface.routing import ProvideResult
 from chiral.interface.streams import Connections, Streams
+from chiral.node.allocator import keep_blocks_in_heap
 from chiral.node.announcements import Announcements, root_keys
 from chiral.node.stats import NodeStats
 from chiral.routing.kademlia import Kademlia
@@ -79,6 +80,7 @@ class Node:
             key_pair = await trio.to_thread.run_sync(load_identity, self.config.data_dir)
             self._host = Host(self.config.host, key_pair, self._clock, self.events, f"chiral/{__version__}")
             self._wire(store)
+            keep_blocks_in_heap()
             async with self._host.run():
                 with sole_error():
                     async with trio.open_nursery() as nursery:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from chiral.errors import ProtocolError
 from chiral.interface.streams import Stream
 from chiral.kad.framing import FrameReader
@@ -18,23 +16,22 @@ class Inbox:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._reader = FrameReader()
-        self._frames: deque[bytes] = deque()
 
     @property
     def waiting(self) -> bool:
         """Whether a whole message has arrived and not been taken."""
-        return bool(self._frames)
+        return self._reader.ready
 
     async def next(self) -> Message | None:
         """The next message, or None at the remote's clean end.
 
         Raises `ProtocolError` (also for an end within a message), `LimitExceededError`, `StreamResetError`.
         """
-        while not self._frames:
+        while (frame := self._reader.next()) is None:
             data = await self._stream.read(_READ_BYTES)
             if not data:
                 if self._reader.partial:
                     raise ProtocolError("DHT stream ends within a message")
                 return None
-            self._frames += self._reader.feed(data)
-        return decode_message(self._frames.popleft())
+            self._reader.feed(data)
+        return decode_message(frame)

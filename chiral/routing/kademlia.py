@@ -91,12 +91,15 @@ class Kademlia:
 
     def _identified(self, peer: PeerId) -> None:
         protocols = self._connections.protocols_of(peer)
-        was_empty = not any(len(queries.overlay.table) for queries in self._queries)
+        had_peers = self._has_peers()
         for queries in self._queries:
             queries.overlay.identified(peer, protocols)
-        if was_empty and any(len(queries.overlay.table) for queries in self._queries):
+        if not had_peers and self._has_peers():
             self._upkeep.peers_appeared()
         self._watch.notify(peer)
+
+    def _has_peers(self) -> bool:
+        return any(len(queries.overlay.table) for queries in self._queries)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the tables and the announcements up, and own the searches under way, until cancelled."""
@@ -112,7 +115,8 @@ class Kademlia:
         """Join the network through `peers`; they are gone back to whenever every routing table is empty."""
         self._upkeep.bootstrap_peers = tuple(info for info in peers if info.peer != self._streams.local_peer)
         report = await self._joining.join(self._upkeep.bootstrap_peers)
-        self._upkeep.peers_appeared()
+        if self._has_peers():
+            self._upkeep.peers_appeared()
         return report
 
     async def provide(self, keys: Sequence[bytes]) -> list[ProvideResult]:
@@ -120,16 +124,21 @@ class Kademlia:
 
         Raises `UsageError` for a key of a wrong size.
         """
-        results = await self._announcer.announce([_checked(key) for key in dict.fromkeys(keys)])
-        self._upkeep.keys_changed()
-        return results
+        wanted = [_checked(key) for key in dict.fromkeys(keys)]
+        try:
+            return await self._announcer.announce(wanted)
+        finally:
+            # Cancelled in the middle, the rest is due again before anything else may be.
+            self._upkeep.keys_changed()
 
     async def stop_providing(self, keys: Sequence[bytes]) -> None:
         """Announce `keys` no longer; what others keep expires there by itself."""
         await trio.lowlevel.checkpoint()
         self._own.remove(keys)
 
-    async def find_providers(self, keys: Sequence[bytes], count: int, timeout_s: float) -> AsyncGenerator[PeerInfo, None]:
+    async def find_providers(
+        self, keys: Sequence[bytes], count: int, timeout_s: float
+    ) -> AsyncGenerator[PeerInfo, None]:
         """Providers of any of `keys` as they are found, local records first, each peer once and never this one.
 
         Raises `UsageError` for a key of a wrong size, `LocalError` if `run` is not running or the store fails.

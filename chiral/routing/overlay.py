@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import trio
 
@@ -82,15 +82,20 @@ class Overlay:
 
     # What is known of peers.
 
-    def learn(self, entries: Iterable[PeerEntry]) -> list[PeerInfo]:
-        """The peers of a message with their clean addresses; malformed entries and the local peer are left out."""
+    def learn(self, entries: Iterable[PeerEntry], *, known: Container[PeerId] = ()) -> list[PeerInfo]:
+        """The peers of a message with their clean addresses.
+
+        Left out are malformed entries, the local peer, and those of `known` of whom it tells no new address.
+        """
         infos = []
         for entry in entries:
             try:
                 peer = PeerId.from_bytes(entry.id)
             except InvalidAddressError:
                 continue
-            if peer != self.table.local:
+            if peer == self.table.local:
+                continue
+            if peer not in known or not set(entry.addrs) <= set(self._connections.addrs_of(peer)):
                 infos.append(PeerInfo(peer, clean_addrs(peer, entry.addrs, self._settings.inbound.addrs_per_record)))
         return infos
 
@@ -114,6 +119,6 @@ class Overlay:
         return PeerEntry(peer.raw, self.known_addrs(PeerInfo(peer, addrs)), state)
 
     def known_addrs(self, info: PeerInfo) -> tuple[bytes, ...]:
-        """The addresses told in `info` and those known before, clean, each once."""
-        known = (*info.addrs, *self._connections.addrs_of(info.peer))
-        return clean_addrs(info.peer, known, self._settings.inbound.addrs_per_record)
+        """The addresses told in `info`, which are clean, and those known before, each once."""
+        known = dict.fromkeys((*info.addrs, *self._connections.addrs_of(info.peer)))
+        return tuple(known)[: self._settings.inbound.addrs_per_record]

@@ -83,6 +83,9 @@ class ProviderSearch:
             return
         self._reported.add(info.peer)
         self._missing -= 1
-        self._send.send_nowait(info)
+        try:
+            self._send.send_nowait(info)
+        except trio.BrokenResourceError:  # whoever asked has left
+            self._missing = 0
         if self._missing <= 0:
             self._enough.cancel()

@@ -17,6 +17,7 @@ from chiral.routing.overlay import Overlay
 from chiral.routing.settings import KadSettings
 from chiral.routing.stats import QueryCounter
 
+_SEED_FACTOR = 4
 OnAnswer = Callable[[PeerId, Message], bool]
 """Takes each answer as it comes; true ends the lookup, because what was sought is found."""
 
@@ -44,7 +45,8 @@ class Queries:
         """
         target = KadKey.of(request.key)
         table = self.overlay.table
-        start = [*table.closest(target, self._settings.k), *seeds]
+        # More than k, because answers stop at k and name the dead among them: with many dead, the table fills the gap.
+        start = [*table.closest(target, _SEED_FACTOR * self._settings.k), *seeds]
         lookup = Lookup(target, start, local=table.local, limits=self._limits)
         table.touch(target, self._clock.monotonic())
         # With every seed left alone for its failures there would be no way out, so then they are asked all the same.
@@ -95,9 +97,12 @@ class Queries:
 
     def _take(self, drive: _Drive, peer: PeerId, answer: Message) -> None:
         self.overlay.observe(peer)
-        infos = {info.peer: info for info in self.overlay.learn(answer.closer) if self.overlay.reachable(info)}
-        for new in drive.lookup.answered(peer, infos):
-            self.overlay.remember(infos[new])
+        told = self.overlay.learn(answer.closer, known=drive.lookup)
+        infos = {info.peer: info for info in told if self.overlay.reachable(info)}
+        worth = [other for other in infos if other in drive.lookup]
+        worth += drive.lookup.answered(peer, infos)
+        for other in worth:
+            self.overlay.remember(infos[other])
         if drive.on_answer is not None and drive.on_answer(peer, answer):
             drive.lookup.stop()
 

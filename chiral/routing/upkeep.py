@@ -21,6 +21,7 @@ from chiral.routing.settings import KadSettings
 _PROBE_TASKS = 4
 _REPUBLISH_KEYS = 1000
 _SWEEP_RECORDS = 10_000
+_LOOK_S = 30.0
 _REJOIN_S = 5.0
 _REJOIN_CAP_S = 900.0
 _log = logging.getLogger(__name__)
@@ -89,12 +90,13 @@ class Upkeep:
     async def _rejoin(self) -> None:
         wait_s = _REJOIN_S
         while True:
-            await trio.sleep(wait_s)
-            if self.bootstrap_peers and not any(len(queries.overlay.table) for queries in self._queries):
-                await self._joining.join(self.bootstrap_peers)
-                wait_s = min(_REJOIN_CAP_S, wait_s * 2)
-            else:
+            if any(len(queries.overlay.table) for queries in self._queries) or not self.bootstrap_peers:
                 wait_s = _REJOIN_S
+                await trio.sleep(_LOOK_S)
+                continue
+            await trio.sleep(wait_s)
+            await self._joining.join(self.bootstrap_peers)
+            wait_s = min(_REJOIN_CAP_S, wait_s * 2)
 
     async def _republish(self) -> None:
         while True:

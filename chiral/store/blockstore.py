@@ -16,7 +16,7 @@ import trio
 
 from chiral.block.block import Block
 from chiral.block.cid import CID
-from chiral.errors import IntegrityError
+from chiral.errors import IntegrityError, StoreFullError
 from chiral.interface.blockstore import BlockstoreStats
 from chiral.store.block_table import block_count, blocks_size, delete_blocks, page_of_blocks, put_blocks
 from chiral.store.environment import Environment
@@ -25,7 +25,7 @@ from chiral.store.hot_set import HotSet
 if TYPE_CHECKING:
     from chiral.store.schema import ReadTransaction
 
-DELETE_BATCH_BLOCKS = 1024
+DELETE_BATCH_BLOCKS = 256
 """Deleted in one transaction: LMDB remembers each page it frees until the commit, and other writers wait meanwhile."""
 
 
@@ -89,12 +89,21 @@ class LmdbBlockstore:
 
     async def delete_many(self, cids: Iterable[CID]) -> int:
         keys = [cid.multihash for cid in cids]
-        count = 0
-        for start in range(0, len(keys), DELETE_BATCH_BLOCKS):
-            part = keys[start : start + DELETE_BATCH_BLOCKS]
-            count += await self._environment.write(partial(delete_blocks, tables=self._tables, keys=part))
+        count = start = 0
+        step = DELETE_BATCH_BLOCKS
+        while start < len(keys):
+            part = keys[start : start + step]
+            delete = partial(delete_blocks, tables=self._tables, keys=part)
+            try:
+                count += await self._environment.write(delete, grows=False)
+            except StoreFullError:
+                if step == 1:
+                    raise
+                step = max(step // 8, 1)  # few deletions need few pages, and what they free serves the next
+                continue
             for key in part:
                 self._hot.discard(key)
+            start += len(part)
         return count
 
     async def page(self, after: bytes = b"", limit: int = 1000) -> list[CID]:

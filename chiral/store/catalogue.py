@@ -62,14 +62,15 @@ class LmdbCatalogue:
     async def remove(self, root: CID, delete_blocks: list[CID]) -> bool:
         """As the port says. Blocks that a file other than `root` is made of by then stay.
 
-        The file is gone with the first transaction; blocks past the first thousand follow in transactions of their own.
+        The file is gone with the first transaction; blocks past the first few hundred follow in transactions of their own.
         """
         keys = [cid.multihash for cid in delete_blocks]
-        if not await self._environment.write(partial(self._forget, root.multihash, keys[:DELETE_BATCH_BLOCKS])):
+        forget = partial(self._forget, root.multihash, keys[:DELETE_BATCH_BLOCKS])
+        if not await self._environment.write(forget, grows=False):
             return False
         for start in range(DELETE_BATCH_BLOCKS, len(keys), DELETE_BATCH_BLOCKS):
             part = keys[start : start + DELETE_BATCH_BLOCKS]
-            await self._environment.write(partial(self._delete_unused, part))
+            await self._environment.write(partial(self._delete_unused, part), grows=False)
         return True
 
     async def chunk_users(self, root: CID, chunks: list[CID]) -> list[bool]:

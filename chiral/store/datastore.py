@@ -34,7 +34,9 @@ class LmdbDatastore:
                 else:
                     txn.put(at, value, db=self._state)
 
-        await self._environment.write(apply, size_bytes=sum(len(value or b"") for value in placed.values()))
+        grows = any(value is not None for value in placed.values())
+        size = sum(len(value or b"") for value in placed.values())
+        await self._environment.write(apply, size_bytes=size, grows=grows)
 
     async def page(
         self, table: str, prefix: bytes = b"", after: bytes = b"", limit: int = 1000

@@ -18,6 +18,8 @@ import trio
 from chiral.errors import FileAccessError, StoreError
 from chiral.store.directory_lock import DirectoryLock
 from chiral.store.faults import store_fault
+from chiral.store.mapped_pages import MappedPages
+from chiral.store.room import DATA_FILE, MAP_RESERVE_BYTES, Room
 from chiral.store.schema import MAX_TABLES, Tables, open_tables
 from chiral.store.settings import StoreSettings
 from chiral.store.writer import Writer
@@ -41,7 +43,16 @@ class Environment:
         self._lmdb = handle
         self.tables: Tables = open_tables(handle, directory)
         self._limiter = trio.CapacityLimiter(settings.read_threads)
-        self._writer = Writer(handle, directory, batch_bytes=settings.batch_bytes, queue_bytes=settings.queue_bytes)
+        self._mapped = MappedPages(directory / DATA_FILE, settings.mapped_bytes)
+        room = Room(directory, settings.map_size_bytes, settings.disk_reserve_bytes)
+        self._writer = Writer(
+            handle,
+            directory,
+            lambda txn, incoming_bytes: room.require(txn, self.tables, incoming_bytes),
+            self._mapped.trim,
+            batch_bytes=settings.batch_bytes,
+            queue_bytes=settings.queue_bytes,
+        )
         self._reads = threading.Condition()
         self._reading = 0
         self._closed = False
@@ -75,10 +86,17 @@ class Environment:
 
     async def read(self, look: Callable[[ReadTransaction], T]) -> T:
         """What `look` returns of a consistent state of the store, in a thread, because the disk may be waited for."""
-        return await trio.to_thread.run_sync(partial(self.read_now, look), limiter=self._limiter)
+        result = await trio.to_thread.run_sync(partial(self._read, look), limiter=self._limiter)
+        self._mapped.trim()
+        return result
 
     def read_now(self, look: Callable[[ReadTransaction], T]) -> T:
-        """The same in this thread: for other threads, and for what is known to be in memory."""
+        """The same in this thread: for little that is known to be in memory."""
+        result = self._read(look)
+        self._mapped.trim_now_and_then()
+        return result
+
+    def _read(self, look: Callable[[ReadTransaction], T]) -> T:
         with self._reads:
             if self._closed:
                 raise StoreError("the store is closed")
@@ -93,9 +111,11 @@ class Environment:
                 self._reading -= 1
                 self._reads.notify_all()
 
-    async def write(self, apply: Callable[[WriteTransaction], T], *, size_bytes: int = 0, shield: bool = False) -> T:
+    async def write(
+        self, apply: Callable[[WriteTransaction], T], *, size_bytes: int = 0, grows: bool = True, shield: bool = False
+    ) -> T:
         """What `apply` returned, once it is durable; see `Writer.run`."""
-        return await self._writer.run(apply, size_bytes=size_bytes, shield=shield)
+        return await self._writer.run(apply, size_bytes=size_bytes, grows=grows, shield=shield)
 
     def close(self) -> None:
         """Finish what is queued, wait for reads under way, close and unlock; a second call does nothing. Blocks."""
@@ -117,7 +137,7 @@ class Environment:
 def _open_lmdb(directory: Path, settings: StoreSettings) -> lmdb.Environment:
     return lmdb.Environment(
         str(directory),
-        map_size=settings.map_size_bytes,
+        map_size=settings.map_size_bytes + MAP_RESERVE_BYTES,
         max_dbs=MAX_TABLES,
         mode=_FILE_MODE,
         sync=settings.durable,

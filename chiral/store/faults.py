@@ -9,9 +9,9 @@ from pathlib import Path
 
 import lmdb
 
-from chiral.errors import StoreError, StoreFullError
+from chiral.errors import StoreError
+from chiral.store.room import DATA_FILE, disk_full, map_full
 
-DATA_FILE = "data.mdb"
 _NO_SPACE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FULL_BELOW_BYTES = 1 << 20
 
@@ -19,13 +19,10 @@ _FULL_BELOW_BYTES = 1 << 20
 def store_fault(error: lmdb.Error, directory: Path) -> StoreError:
     """The `StoreError` that says what LMDB's `error` on the environment in `directory` means."""
     if isinstance(error, lmdb.MapFullError):
-        return StoreFullError(
-            f"the store in {directory} has reached the size it was given",
-            hint="raise store.map_size_bytes and restart, or remove files",
-        )
+        return map_full(directory)
     code = int(getattr(error, "code", 0))
     if code in _NO_SPACE_ERRNOS or (code == errno.EIO and _no_room(directory)):
-        return StoreFullError(f"no space left on the disk under {directory}", hint="free some space, or remove files")
+        return disk_full(directory)
     if isinstance(error, lmdb.PanicError):
         return StoreError(
             f"the store in {directory} failed while it wrote and takes no more until a restart",

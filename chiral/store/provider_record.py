@@ -52,4 +52,6 @@ def decode_provider(stored_key: bytes, value: bytes) -> ProviderRecord:
 
 def _counted(value: bytes, at: int) -> tuple[bytes, int]:
     length, start = decode_varint(value, at)
+    if start + length > len(value):
+        raise VarintError("ends short")
     return value[start : start + length], start + length

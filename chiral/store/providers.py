@@ -44,14 +44,14 @@ class LmdbProviderStore:
         return await self._environment.read(look)
 
     async def remove(self, key: bytes, peer: PeerId) -> bool:
-        return await self._environment.write(partial(self._delete, key_prefix(key) + peer.raw))
+        return await self._environment.write(partial(self._delete, key_prefix(key) + peer.raw), grows=False)
 
     async def sweep(self, now: float, limit: int = 10_000) -> int:
         def apply(txn: WriteTransaction) -> int:
             due = expired_keys(txn, self._tables.provider_expiry, now, limit)
             return sum(self._delete(at, txn) for _, at in due)
 
-        return await self._environment.write(apply)
+        return await self._environment.write(apply, grows=False)
 
     async def count(self) -> int:
         return await self._environment.read(self._count)

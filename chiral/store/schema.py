@@ -57,6 +57,10 @@ class Tables:
     state: _Database
     """Table name, NUL, key -> value (datastore)."""
 
+    def all(self) -> list[_Database]:
+        """Every table."""
+        return [getattr(self, field.name) for field in fields(self)]
+
 
 def open_tables(environment: lmdb.Environment, directory: Path) -> Tables:
     """The tables, made in an empty environment; raises `StoreError` before touching a store of another layout."""

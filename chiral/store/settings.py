@@ -18,6 +18,9 @@ class StoreSettings(BaseModel):
         le=1 << 46,
         description="address space reserved, and the most the store can hold; the file grows with use",
     )
+    disk_reserve_bytes: int = Field(
+        32 * MIB_BYTES, ge=0, description="what stays free for deleting, on the disk or in the file"
+    )
     durable: bool = Field(
         True, description="sync each batch to the disk; without it a power cut may damage the store (a kill never does)"
     )
@@ -27,6 +30,9 @@ class StoreSettings(BaseModel):
     queue_bytes: int = Field(32 * MIB_BYTES, ge=1 << 16, description="most data that waits to be written, or is being")
     hot_bytes: int = Field(
         256 * MIB_BYTES, ge=0, description="how much lately read or written is taken to be in memory; 0: none"
+    )
+    mapped_bytes: int = Field(
+        16 * MIB_BYTES, ge=0, description="how much of the store may show as memory of this process; 0: any"
     )
     providers_per_key: int = Field(100, ge=1, description="provider records kept for one key; the newest stay")
     providers_per_peer: int = Field(250_000, ge=1, description="provider records kept of one peer")

@@ -48,7 +48,7 @@ class LmdbValueStore:
             due = expired_keys(txn, self._tables.record_expiry, now, limit)
             return sum(self._delete(txn, at) for _, at in due)
 
-        return await self._environment.write(apply)
+        return await self._environment.write(apply, grows=False)
 
     async def count(self) -> int:
         return await self._environment.read(lambda txn: txn.stat(self._tables.records)["entries"])
@@ -74,6 +74,8 @@ def _decode(data: bytes) -> ValueRecord:
     try:
         received_at, expires_at = _TIMES.unpack_from(data)
         length, start = decode_varint(data, _TIMES.size)
+        if start + length > len(data):
+            raise VarintError("ends short")
     except (VarintError, struct.error) as error:
         raise StoreError("a value record in the store cannot be read") from error
     end = start + length

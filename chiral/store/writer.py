@@ -6,6 +6,7 @@ anybody waiting for company.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import lmdb
 import trio
 
-from chiral.errors import StoreError
+from chiral.errors import StoreError, StoreFullError
 from chiral.store.budget import Budget
 from chiral.store.faults import store_fault
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MAX_QUEUED_JOBS = 1024
+_SETTLE_KEY = b"settle"
+"""In the unnamed table, beside the tables' own entries."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +36,7 @@ class _Job:
 
     apply: Callable[[WriteTransaction], Any]
     size_bytes: int
+    grows: bool
     token: trio.lowlevel.TrioToken
     done: trio.Event = field(default_factory=trio.Event)
     result: Any = None
@@ -46,9 +50,20 @@ class Writer:
     fails, that transaction is dropped and each of its jobs is given one of its own, so none suffers for another.
     """
 
-    def __init__(self, environment: lmdb.Environment, directory: Path, *, batch_bytes: int, queue_bytes: int) -> None:
+    def __init__(
+        self,
+        environment: lmdb.Environment,
+        directory: Path,
+        require_room: Callable[[WriteTransaction, int], None],
+        after_batch: Callable[[], None],
+        *,
+        batch_bytes: int,
+        queue_bytes: int,
+    ) -> None:
         self._environment = environment
         self._directory = directory
+        self._require_room = require_room
+        self._after_batch = after_batch
         self._batch_bytes = batch_bytes
         self._budget = Budget(queue_bytes, MAX_QUEUED_JOBS)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
@@ -57,8 +72,11 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="chiral-store-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, apply: Callable[[WriteTransaction], T], *, size_bytes: int = 0, shield: bool = False) -> T:
-        """What `apply` returned, once it is durable. `size_bytes` is roughly what it writes.
+    async def run(
+        self, apply: Callable[[WriteTransaction], T], *, size_bytes: int = 0, grows: bool = True, shield: bool = False
+    ) -> T:
+        """What `apply` returned, once it is durable. `size_bytes` is roughly what it writes; if it only deletes it does
+        not `grow` the store and may use what is kept back for that.
 
         Cancelled while it waits for a place, nothing is done; cancelled later, the job is done or not, as a whole. With
         `shield` the latter waits until the job no longer needs the caller's buffers. Raises what `apply` raises,
@@ -68,7 +86,7 @@ class Writer:
         if self._closed:
             self._budget.release(size_bytes)
             raise StoreError("the store is closed")
-        job = _Job(apply, size_bytes, trio.lowlevel.current_trio_token())
+        job = _Job(apply, size_bytes, grows, trio.lowlevel.current_trio_token())
         self._queue.put(job)
         with trio.CancelScope(shield=shield):
             await job.done.wait()
@@ -90,6 +108,7 @@ class Writer:
             if batch:
                 self._transact(batch)
                 _hand_back(batch, self._budget)
+                self._after_batch()
                 batch.clear()  # not to keep the last batch's blocks in memory while waiting for the next
 
     def _gather(self) -> tuple[list[_Job], bool]:
@@ -108,19 +127,30 @@ class Writer:
                 return batch, True
         return batch, False
 
-    def _transact(self, jobs: list[_Job]) -> None:
+    def _transact(self, jobs: list[_Job], *, settled: bool = False) -> None:
         try:
             with self._environment.begin(write=True, buffers=True) as txn:
+                if any(job.grows for job in jobs):
+                    self._require_room(txn, sum(job.size_bytes for job in jobs))
                 results = [job.apply(txn) for job in jobs]
         except Exception as error:  # whatever a job raises belongs to its caller, and must not end this thread
+            fault = store_fault(error, self._directory) if isinstance(error, lmdb.Error) else error
             if len(jobs) > 1:
                 for job in jobs:
                     self._transact([job])
+            elif isinstance(error, lmdb.Error) and isinstance(fault, StoreFullError) and not settled:
+                self._settle()
+                self._transact(jobs, settled=True)
             else:
-                jobs[0].error = store_fault(error, self._directory) if isinstance(error, lmdb.Error) else error
+                jobs[0].error = fault
             return
         for job, result in zip(jobs, results, strict=True):
             job.result = result
+
+    def _settle(self) -> None:
+        """Commit next to nothing: what a deletion freed can be used from the second transaction after it."""
+        with contextlib.suppress(lmdb.Error), self._environment.begin(write=True) as txn:
+            txn.put(_SETTLE_KEY, b"")
 
 
 def _hand_back(jobs: list[_Job], budget: Budget) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 
 import trio
 
@@ -12,8 +13,16 @@ from chiral.interface.peer import PeerId
 from chiral.interface.routing import Routing
 from chiral.interface.streams import Connections
 
-_MAX_CONNECTED_ASKED = 16
+_MAX_CONNECTED = 16
 _FOUND_TTL_S = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A peer to ask. `claims`: it is said to hold the content; else it is merely connected."""
+
+    peer: PeerId
+    claims: bool
 
 
 class Finder:
@@ -25,18 +34,22 @@ class Finder:
         self._connections = connections
         self._protocol = protocol
 
-    async def find(self, cid: CID, found: Callable[[PeerId], None], *, count: int, timeout_s: float) -> None:
-        """Call `found(peer)` for each candidate as it is found, this node never; returns when the search is over.
+    async def find(self, cid: CID, found: Callable[[Candidate], None], *, count: int, timeout_s: float) -> None:
+        """Call `found` for each candidate as it is found, this node never; returns when the search is over.
 
-        Both of the CID's provider keys are looked up: its bytes (Chiral, Rust) and its multihash (Go, IPFS).
+        At most 16 connected ones and `count` providers; a peer may come as both. Both of the CID's provider keys are
+        looked up: its bytes (Chiral, Rust) and its multihash (Go, IPFS). Raises a `LocalError` if the routing fails.
         """
-        for info in self._connections.connections()[:_MAX_CONNECTED_ASKED]:
-            if self._protocol in info.protocols:
-                found(info.peer)
+        for peer in self._connected():
+            found(Candidate(peer, claims=False))
         keys = list(dict.fromkeys((cid.buffer, cid.multihash)))
         with trio.move_on_after(timeout_s):
             async with aclosing(self._routing.find_providers(keys, count, timeout_s)) as providers:
                 async for provider in providers:
                     if provider.peer != self._local:
                         self._connections.add_addrs(provider.peer, provider.addrs, ttl_s=_FOUND_TTL_S)
-                        found(provider.peer)
+                        found(Candidate(provider.peer, claims=True))
+
+    def _connected(self) -> list[PeerId]:
+        speak = [info.peer for info in self._connections.connections() if self._protocol in info.protocols]
+        return list(dict.fromkeys(speak))[:_MAX_CONNECTED]

@@ -1,22 +1,23 @@
 """The decisions of a session: which block to ask of which peer next. Waits for nothing and moves no byte.
 
 Blocks are known by their index in the order they are needed. The next ones needed are asked first, never further ahead
-than the look-ahead; each peer has a window of requests in flight that grows while its rate does and halves when it
-fails. A peer that says it lacks a block is not asked for that one again; one that lies is out.
+than the look-ahead, each of one peer at a time; a peer with nothing else to do is asked for what another has owed for
+long. How a peer fares stands in `peer_state`.
 """
 
 from __future__ import annotations
 
 import enum
 import heapq
+import math
+from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-P = TypeVar("P")
+from chiral.transfer.peer_state import PeerState
+from chiral.transfer.settings import TransferSettings
 
-FIRST_WINDOW = 8
-_GROWTH_WORTH = 1.05
+P = TypeVar("P")
 
 
 class Failure(enum.Enum):
@@ -30,36 +31,22 @@ class Failure(enum.Enum):
     """The peer answered with other bytes."""
 
 
-@dataclass(slots=True)
-class PeerState:
-    """One peer in a session."""
-
-    window: int
-    in_flight: set[int] = field(default_factory=set)
-    lacks: set[int] = field(default_factory=set)
-    failures: int = 0
-    resume_at: float = 0.0
-    served_bytes: int = 0
-    round_started: float = 0.0
-    round_bytes: int = 0
-    round_left: int = 0
-    best_rate: float = 0.0
-    gone: bool = False
-
-
 class Session(Generic[P]):
-    """Wants the blocks `wanted`; `P` is how the caller knows peers. Every `now` is in seconds of one clock."""
+    """Wants the blocks `wanted`, each of about `block_bytes`; `P` is how the caller knows peers.
 
-    def __init__(
-        self, wanted: Iterable[int], *, max_window: int, lookahead: int, retry_s: float, max_failures: int
-    ) -> None:
-        self._todo = list(wanted)
-        heapq.heapify(self._todo)
-        self._open = set(self._todo)
-        self._max_window = max_window
-        self._lookahead = lookahead
-        self._retry_s = retry_s
-        self._max_failures = max_failures
+    Every `now` is in seconds of one clock. A wanted block is to be asked for, in flight, arrived (held against its
+    CID just now), or here for good.
+    """
+
+    def __init__(self, wanted: Iterable[int], settings: TransferSettings, *, block_bytes: int = 0) -> None:
+        self._order = sorted(set(wanted))
+        self._todo = list(self._order)
+        self._queued = set(self._order)
+        self._open = set(self._order)
+        self._arrived: set[int] = set()
+        self._first = 0
+        self._settings = settings
+        self._largest_bytes = block_bytes
         self.peers: dict[P, PeerState] = {}
         self.position = 0
         """The next index the reader needs; the look-ahead counts from here."""
@@ -76,94 +63,163 @@ class Session(Generic[P]):
 
     def first_missing(self) -> int | None:
         """The lowest index still to come."""
-        return min(self._open, default=None)
+        while self._first < len(self._order) and self._order[self._first] not in self._open:
+            self._first += 1
+        return self._order[self._first] if self._first < len(self._order) else None
 
-    def add_peer(self, peer: P, now: float) -> bool:
-        """Ask `peer` too from now on; False if it is in already, or was and lied."""
-        if peer in self.peers:
+    # -- Peers
+
+    def add_peer(self, peer: P, now: float, *, claims: bool = True) -> bool:
+        """Ask `peer` too from now on; False if that changes nothing, or enough peers are asked.
+
+        One that does not claim to hold the content is asked only for what no other may bring, until it proves itself.
+        """
+        if claims and self._promising(now) >= self._settings.max_providers:
             return False
-        self.peers[peer] = PeerState(min(FIRST_WINDOW, self._max_window), round_started=now)
-        return True
+        known = self.peers.get(peer)
+        if known is None:
+            self.peers[peer] = PeerState.new(now, self._settings, claims=claims)
+            return True
+        return claims and known.vouched_for()
+
+    def _promising(self, now: float) -> int:
+        first = self.first_missing()
+        return sum(1 for s in self.peers.values() if not s.gone and s.trusted(now) and first not in s.lacks)
 
     def usable(self) -> list[P]:
         """The peers that have not been given up."""
         return [peer for peer, state in self.peers.items() if not state.gone]
 
     def stuck(self) -> bool:
-        """Whether blocks are wanted that no peer here may still bring."""
-        if self.done or any(state.in_flight for state in self.peers.values()):
-            return False
+        """Whether the block needed first is one that no peer here may still bring."""
         first = self.first_missing()
+        if first is None or first in self._arrived:
+            return False
         return not any(not state.gone and first not in state.lacks for state in self.peers.values())
 
+    # -- Asking
+
     def next_requests(self, now: float) -> list[tuple[P, int]]:
-        """Requests to send now: each is in flight from here on until `received` or `failed`."""
-        ready = [
-            (peer, state)
-            for peer, state in self.peers.items()
-            if not state.gone and state.resume_at <= now and len(state.in_flight) < state.window
-        ]
+        """Requests to send now: each is in flight from here on until `arrived` or `failed`."""
+        ready = {peer: state for peer, state in self.peers.items() if state.ready(now)}
         chosen: list[tuple[P, int]] = []
         passed: list[int] = []
-        while ready and self._todo and self._todo[0] < self.position + self._lookahead:
-            index = heapq.heappop(self._todo)
-            able = [
-                (len(state.in_flight) / state.window, i)
-                for i, (_, state) in enumerate(ready)
-                if index not in state.lacks
-            ]
-            if not able:
+        limit = self._limit()
+        while ready and self._todo and self._todo[0] < limit:
+            index = self._next_todo()
+            if index not in self._open or index in self._arrived:
+                continue  # it came after all from a peer that had been given up
+            peer = self._choose(ready, index, now)
+            if peer is None:
                 passed.append(index)
-                continue
-            peer, state = ready[min(able)[1]]
-            state.in_flight.add(index)
-            chosen.append((peer, index))
-            ready = [(p, s) for p, s in ready if len(s.in_flight) < s.window]
+            else:
+                self._ask(ready, peer, index, now)
+                chosen.append((peer, index))
         for index in passed:
-            heapq.heappush(self._todo, index)
+            self._queue(index)
+        if ready and len(self.peers) > 1:
+            chosen += self._ask_again(ready, now)
         return chosen
 
-    def wake_at(self, now: float) -> float | None:
-        """When a peer that is resting may be asked again, or None if none rests."""
-        times = [s.resume_at for s in self.peers.values() if not s.gone and s.resume_at > now]
-        return min(times, default=None)
+    def _next_todo(self) -> int:
+        index = heapq.heappop(self._todo)
+        self._queued.discard(index)
+        return index
 
-    def received(self, peer: P, index: int, size: int, now: float) -> None:
-        """`peer` brought block `index`, verified, of `size` bytes."""
+    def _queue(self, index: int) -> None:
+        heapq.heappush(self._todo, index)
+        self._queued.add(index)
+
+    def _limit(self) -> float:
+        """The first index that is too far ahead to be asked for; blocks that are here already do not count."""
+        ahead = min(self._settings.lookahead, max(1, self._settings.lookahead_bytes // max(1, self._largest_bytes)))
+        end = bisect_left(self._order, self.position) + ahead
+        return self._order[end] if end < len(self._order) else math.inf
+
+    def _choose(self, ready: dict[P, PeerState], index: int, now: float) -> P | None:
+        """The peer to ask for `index`: the one whose window is emptiest; a doubtful one if nobody else may bring it."""
+        able = [(state.load, peer) for peer, state in ready.items() if index not in state.lacks and state.trusted(now)]
+        if able:
+            return min(able, key=lambda item: item[0])[1]
+        if any(not s.gone and index not in s.lacks and s.trusted(now) for s in self.peers.values()):
+            return None
+        return next((peer for peer, state in ready.items() if index not in state.lacks), None)
+
+    def _ask(self, ready: dict[P, PeerState], peer: P, index: int, now: float) -> None:
+        state = ready[peer]
+        state.in_flight[index] = now
+        if not state.has_room:
+            del ready[peer]
+
+    def _ask_again(self, ready: dict[P, PeerState], now: float) -> list[tuple[P, int]]:
+        """Ask peers that have nothing else to do for what others have owed for longer than patience lasts."""
+        overdue = sorted(
+            {
+                index
+                for state in self.peers.values()
+                for index, since in state.in_flight.items()
+                if now - since >= self._settings.patience_s and self._asked(index) == 1
+            }
+        )
+        chosen: list[tuple[P, int]] = []
+        for index in overdue:
+            able = [p for p, s in ready.items() if index not in s.in_flight and index not in s.lacks]
+            if able:
+                peer = min(able, key=lambda p: not ready[p].trusted(now))
+                self._ask(ready, peer, index, now)
+                chosen.append((peer, index))
+        return chosen
+
+    def _asked(self, index: int) -> int:
+        return sum(1 for state in self.peers.values() if index in state.in_flight)
+
+    def wake_at(self, now: float) -> float | None:
+        """When something is to be decided that no answer brings about: a rest or patience is over. None if nothing."""
+        times = [state.resume_at for state in self.peers.values() if not state.gone]
+        times += [state.owing_since + self._settings.patience_s for state in self.peers.values()]
+        return min((time for time in times if now < time < math.inf), default=None)
+
+    # -- Answers
+
+    def arrived(self, peer: P, index: int, size: int, now: float) -> bool:
+        """`peer` answered with `size` bytes for `index`: its place is free. False if the block is not needed any more.
+
+        If it is, `received` or `failed` must follow.
+        """
         state = self.peers[peer]
-        state.in_flight.discard(index)
-        state.failures = 0
-        state.served_bytes += size
+        state.in_flight.pop(index, None)
+        state.brought(size, now)
+        self._largest_bytes = max(self._largest_bytes, size)
+        if index not in self._open or index in self._arrived:
+            return False
+        self._arrived.add(index)
+        return True
+
+    def received(self, peer: P, index: int, size: int) -> None:
+        """What `peer` brought for `index` was that block, and is stored."""
+        self.peers[peer].served_bytes += size
+        self._arrived.discard(index)
         self._open.discard(index)
-        self._adapt(state, size, now)
 
     def failed(self, peer: P, index: int, why: Failure, now: float) -> None:
         """`peer` did not bring block `index`; it is asked for elsewhere, or again."""
         state = self.peers[peer]
-        state.in_flight.discard(index)
-        if index in self._open:
-            heapq.heappush(self._todo, index)
+        state.in_flight.pop(index, None)
         if why is Failure.LACKED:
-            state.lacks.add(index)
+            state.lacked(index, now)
         elif why is Failure.LIED:
-            state.gone = True
-        elif state.resume_at <= now:  # requests that fail together count as one failure
-            state.failures += 1
-            state.window = max(1, state.window // 2)
-            state.resume_at = now + self._retry_s * 2 ** (state.failures - 1)
-            state.gone = state.failures >= self._max_failures
+            self._arrived.discard(index)
+            state.lied = state.gone = True
+        else:
+            state.faulted(now)
+        self._ask_elsewhere(index)
+        if state.gone:  # what it still owes may be a long time coming
+            owed = list(state.in_flight)
+            state.in_flight.clear()
+            for other in owed:
+                self._ask_elsewhere(other)
 
-    def _adapt(self, state: PeerState, size: int, now: float) -> None:
-        """At the end of each window's worth of blocks, widen the window if the rate rose with it."""
-        state.round_bytes += size
-        state.round_left -= 1
-        if state.round_left > 0:
-            return
-        elapsed = now - state.round_started
-        rate = state.round_bytes / elapsed if elapsed > 0 else 0.0
-        if rate >= state.best_rate * _GROWTH_WORTH or not state.best_rate:
-            state.best_rate = rate
-            state.window = min(self._max_window, state.window * 2)
-        elif rate < state.best_rate / 2:
-            state.best_rate = rate  # the path changed: learn its rate anew from here
-        state.round_started, state.round_bytes, state.round_left = now, 0, state.window
+    def _ask_elsewhere(self, index: int) -> None:
+        needed = index in self._open and index not in self._arrived
+        if needed and index not in self._queued and not self._asked(index):
+            self._queue(index)

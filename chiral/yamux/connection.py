@@ -56,6 +56,11 @@ class Connection:
         return self._table.unacknowledged
 
     @property
+    def stream_count(self) -> int:
+        """Live streams, either side's."""
+        return self._table.inbound + self._table.outbound
+
+    @property
     def unread_bytes(self) -> int:
         """Bytes received and not yet read, of all live streams."""
         return self._table.unread_bytes
@@ -111,7 +116,7 @@ class Connection:
             self._outbox.control(PING, SYN, SESSION_ID, value)
         for stream in [stream for stream, until in self._table.lingering.items() if until <= now]:
             self.reset(stream)
-        return self._liveness.deadline()
+        return self._liveness.deadline(now)
 
     # --- streams begin -------------------------------------------------------------------------------------------
 

@@ -49,8 +49,9 @@ class Liveness:
         self.rtt_s = sample if self.rtt_s is None else self.rtt_s + RTT_WEIGHT * (sample - self.rtt_s)
         return sample
 
-    def deadline(self) -> float:
+    def deadline(self, now: float) -> float:
         """When to look again."""
         if self._waiting_since is None:
             return self._next_ping
-        return max(self._waiting_since, self._heard) + self._timeout_s
+        gone = max(self._waiting_since, self._heard) + self._timeout_s
+        return min(gone, self._next_ping) if self._next_ping > now else gone

@@ -50,10 +50,14 @@ class Outbox:
         return bool(self._control or self._ring or self._farewell)
 
     def control(self, kind: int, flags: int, stream_id: int, length: int) -> None:
-        """Queue a header-only frame. Raises `YamuxError` when the peer lets too many answers pile up unread."""
+        """Queue a header-only frame of our own accord; streams and windows bound how many there can be."""
+        self._control += HEADER.pack(VERSION, kind, flags, stream_id, length)
+
+    def answer(self, kind: int, flags: int, stream_id: int, length: int) -> None:
+        """Queue a header-only frame that the peer caused. Raises `YamuxError` when it lets too many pile up unread."""
         if len(self._control) >= self._control_limit_bytes:
             raise YamuxError("the peer does not read the answers that it causes")
-        self._control += HEADER.pack(VERSION, kind, flags, stream_id, length)
+        self.control(kind, flags, stream_id, length)
 
     def say_farewell(self, code: int) -> None:
         """End the connection with a GO_AWAY: after all that waits if it is a normal end, else instead of it."""
@@ -82,11 +86,11 @@ class Outbox:
             self.flush_acks()
 
     def flush_acks(self) -> None:
-        """Queue the acknowledgements that wait."""
+        """Queue the acknowledgements that wait, but for those that the stream's own next frame will carry."""
         acks = self._acks
         while acks:
             stream = acks.popleft()
-            if stream.ack_due and stream.reset_by is None:
+            if stream.ack_due and stream.reset_by is None and not stream.in_ring:
                 stream.ack_due = False
                 self.control(WINDOW_UPDATE, ACK, stream.id, stream.window.opening())
 

@@ -21,20 +21,18 @@ from chiral.yamux.frame import (
     DATA,
     FIN,
     GO_AWAY,
-    HEADER,
-    HEADER_BYTES,
     MAX_UINT32,
     PING,
     RST,
     SESSION_ID,
     SYN,
-    VERSION,
     WINDOW_UPDATE,
     YamuxError,
 )
 from chiral.yamux.limits import YamuxLimits
 from chiral.yamux.liveness import Liveness
 from chiral.yamux.outbox import Outbox
+from chiral.yamux.reader import FrameReader
 from chiral.yamux.stream import ResetBy, Stream
 from chiral.yamux.table import StreamTable
 
@@ -47,18 +45,16 @@ class Receiver:
     __slots__ = (
         "_ending",
         "_events",
-        "_header",
-        "_left",
         "_limits",
         "_liveness",
         "_now",
         "_outbox",
         "_pings",
+        "_reader",
         "_resets",
         "_stray",
         "_stream",
         "_table",
-        "frames",
         "going_away",
     )
 
@@ -74,49 +70,29 @@ class Receiver:
         self._stray = Allowance("frames that say nothing", limits.stray_burst, limits.stray_rate, now)
         self._now = now
         self._events: list[Event] = []
-        self._header = b""
-        self._left = 0
         self._ending = 0
         self._stream: Stream | None = None
-        self.frames = 0
+        self._reader = FrameReader(self)
         self.going_away: int | None = None
 
     @property
-    def is_mid_frame(self) -> bool:
-        """Whether the bytes so far end within a frame."""
-        return bool(self._header) or self._left > 0
+    def frames(self) -> int:
+        """How many frames have come."""
+        return self._reader.frames
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take in decrypted bytes, cut anywhere. Raises `YamuxError`."""
         self._now = now
         self._liveness.heard(now)
-        events = self._events = []
-        if self._header:
-            data = self._header + data
-            self._header = b""
-        view = memoryview(data)
-        position, end = 0, len(data)
-        while position < end:
-            if self._left:
-                position = self._payload(view, position, end)
-                continue
-            body = position + HEADER_BYTES
-            if body > end:
-                self._header = data[position:]
-                break
-            version, kind, flags, stream_id, length = HEADER.unpack_from(data, position)
-            if version != VERSION:
-                raise YamuxError(f"the peer sent a frame of Yamux version {version}")
-            self.frames += 1
-            position = body
-            if kind == DATA:
-                self._data(flags, stream_id, length)
-            else:
-                self._other(kind, flags, stream_id, length)
-        return events
+        self._events = []
+        self._reader.read(data)
+        return self._events
 
-    def _other(self, kind: int, flags: int, stream_id: int, length: int) -> None:
-        if kind == WINDOW_UPDATE:
+    def take_header(self, kind: int, flags: int, stream_id: int, length: int) -> None:
+        """Of a frame: act on it, or for DATA check it and make ready for its payload."""
+        if kind == DATA:
+            self._data(flags, stream_id, length)
+        elif kind == WINDOW_UPDATE:
             self._window_update(flags, stream_id, length)
         elif kind == PING:
             self._ping(flags, length)
@@ -125,6 +101,21 @@ class Receiver:
             self._events.append(PeerGoingAway(length))
         else:
             raise YamuxError(f"the peer sent a frame of unknown type {kind}")
+
+    def take_payload(self, message: memoryview, start: int, stop: int, left: int) -> None:
+        """A piece of the current DATA frame's payload."""
+        stream = self._stream
+        if stream is None:
+            return
+        if stream.reset_by is None:
+            if not stream.abandoned:
+                self._keep(stream, message, start, stop)
+            elif not left:
+                self._drain(stream)
+        if not left:
+            self._stream = None
+            if self._ending:
+                self._end(stream, self._ending)
 
     def _data(self, flags: int, stream_id: int, length: int) -> None:
         stream = self._addressed(flags, stream_id)
@@ -139,20 +130,19 @@ class Receiver:
                 raise YamuxError(f"the peer sent data on stream {stream_id} after its end")
             else:
                 stream.window.received(length, self._now)
-        elif not flags & SAYS_SOMETHING:
+        elif not flags & SAYS_SOMETHING and stream is not None:
             self._stray.spend(self._now)
         self._stream = stream
-        self._left = length
         self._ending = flags & (FIN | RST)
         if self._ending and not length and stream is not None:
             self._end(stream, self._ending)
 
     def _window_update(self, flags: int, stream_id: int, length: int) -> None:
         stream = self._addressed(flags, stream_id)
-        if not length and not flags & SAYS_SOMETHING:
-            self._stray.spend(self._now)
         if stream is None:
             return
+        if not length and not flags & SAYS_SOMETHING:
+            self._stray.spend(self._now)
         if length:
             if length > MAX_UINT32 - stream.send_window:
                 raise YamuxError(f"the peer gave stream {stream_id} a window of over 4 GiB")
@@ -180,29 +170,10 @@ class Receiver:
         stream = self._table.arrive(stream_id)
         if stream is None:
             self._resets.spend(self._now)
-            self._outbox.control(WINDOW_UPDATE, RST, stream_id, 0)
+            self._outbox.answer(WINDOW_UPDATE, RST, stream_id, 0)
         elif self._table.waiting == 1:
             self._events.append(StreamArrived())
         return stream
-
-    def _payload(self, view: memoryview, position: int, end: int) -> int:
-        """Take in what there is of the current frame's payload; returns where it stops."""
-        count = self._left if self._left < end - position else end - position
-        stop = position + count
-        self._left -= count
-        stream = self._stream
-        if stream is None:
-            return stop
-        if stream.reset_by is None:
-            if stream.abandoned:
-                self._drain(stream)
-            else:
-                self._keep(stream, view, position, stop)
-        if not self._left:
-            self._stream = None
-            if self._ending:
-                self._end(stream, self._ending)
-        return stop
 
     def _keep(self, stream: Stream, view: memoryview, start: int, stop: int) -> None:
         table, inbox = self._table, stream.inbox
@@ -222,21 +193,21 @@ class Receiver:
 
     def _drain(self, stream: Stream) -> None:
         """Nobody will read this: once the peer can send no more it is told so, or it would wait for credit for ever."""
-        if not stream.window.credit and not self._left and not self._ending:
+        if not stream.window.credit and not self._ending:
             self._give_up(stream)
 
     def _give_up(self, stream: Stream) -> None:
-        self._outbox.control(WINDOW_UPDATE, RST, stream.id, 0)
+        self._outbox.answer(WINDOW_UPDATE, RST, stream.id, 0)
         self.end_by(stream, ResetBy.LOCAL)
         self.wake(stream)
 
     def _end(self, stream: Stream, flags: int) -> None:
         """The peer ended its side (FIN), or the whole stream (RST)."""
         if flags & RST:
-            if not stream.outbound:
-                self._resets.spend(self._now)
             if stream.reset_by is None:
                 self.end_by(stream, ResetBy.REMOTE)
+            if not stream.outbound:
+                self._resets.spend(self._now)
         elif stream.remote_ended:
             self._stray.spend(self._now)
         else:
@@ -272,4 +243,4 @@ class Receiver:
             self._events.append(RoundTripMeasured(rtt))
         else:
             self._pings.spend(self._now)
-            self._outbox.control(PING, ACK, SESSION_ID, value)
+            self._outbox.answer(PING, ACK, SESSION_ID, value)

@@ -48,18 +48,19 @@ class WindowBudget:
 class ReceiveWindow:
     """One stream's window. `credit` is what the peer may still send; `size` what it grows back to."""
 
-    __slots__ = ("_budget", "_since", "credit", "size")
+    __slots__ = ("_budget", "_opening", "_since", "credit", "size")
 
     def __init__(self, budget: WindowBudget) -> None:
         self._budget = budget
         self._since: float | None = None
         self.credit = INITIAL_WINDOW_BYTES
         self.size = budget.start()
+        self._opening = self.size - INITIAL_WINDOW_BYTES
 
     def opening(self) -> int:
-        """The credit to give with our first frame of the stream, above the 256 KiB that every stream begins with."""
-        extra = self.size - self.credit
-        self.credit = self.size
+        """The credit to give with our first frame, above the 256 KiB that every stream begins with; 0 after that."""
+        extra, self._opening = self._opening, 0
+        self.credit += extra
         return extra
 
     def received(self, count: int, now: float) -> None:
@@ -70,6 +71,8 @@ class ReceiveWindow:
 
     def read(self, unread: int, now: float) -> int:
         """Bytes were read and `unread` are still buffered: returns the credit to give now, or 0."""
+        if self._opening:
+            return self.opening()
         size = self.size
         if (size - self.credit - unread) << 1 < size:
             return 0

@@ -50,7 +50,8 @@ func (c commander) run(ctx context.Context, words []string) (reply, error) {
 		"fetch-block":  {2, 2, c.fetchBlock},
 		"bench-blocks": {3, 4, c.benchBlocks},
 		"latency":      {3, 3, c.latency},
-		"raw-serve":    {1, 1, c.rawServe},
+		"raw-serve":    {1, 2, c.rawServe},
+		"forget":       {0, 0, c.forget},
 	}
 	found, ok := table[words[0]]
 	args := words[1:]

@@ -58,7 +58,13 @@ func (c commander) latency(ctx context.Context, args []string) (reply, error) {
 }
 
 func (c commander) rawServe(_ context.Context, args []string) (reply, error) {
-	return reply{"mode": args[0]}, c.node.server.setMode(args[0])
+	how := serving{mode: args[0], chunksOnly: len(args) > 1 && args[1] == "chunks"}
+	return reply{"mode": how.mode}, c.node.server.serve(how)
+}
+
+func (c commander) forget(context.Context, []string) (reply, error) {
+	c.node.store.forget()
+	return reply{}, nil
 }
 
 func names(peers []peer.ID) []string {

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"time"
 
@@ -16,6 +15,8 @@ import (
 
 // A closing connection fails a request that would succeed on a new one; Rust peers close theirs as soon as idle.
 var retryPauses = []time.Duration{20 * time.Millisecond, 40 * time.Millisecond, 80 * time.Millisecond, 160 * time.Millisecond}
+
+var errNoStream = errors.New("no stream to the peer")
 
 // fetchBlock asks p for id, again while connections close under the request. The bytes are not verified.
 func (n *node) fetchBlock(ctx context.Context, p peer.ID, id cid.Cid) ([]byte, error) {
@@ -38,7 +39,7 @@ func (n *node) fetchOnce(ctx context.Context, p peer.ID, id cid.Cid) ([]byte, er
 	defer cancel()
 	stream, err := n.host.NewStream(ctx, p, blocksProtocol)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(errNoStream, err)
 	}
 	deadline, _ := ctx.Deadline()
 	_ = stream.SetDeadline(deadline)
@@ -63,11 +64,8 @@ func exchange(stream network.Stream, id cid.Cid) ([]byte, error) {
 	return readResponse(stream)
 }
 
-// isConnectionError tells a connection that went away from a peer that answered wrongly or not in time.
+// isConnectionError tells a connection that went away, or was never there, from a peer that answered wrongly or late.
 func isConnectionError(err error) bool {
-	if errors.Is(err, network.ErrNoConn) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) {
-		return true
-	}
 	var closed *network.ConnError
-	return errors.As(err, &closed)
+	return errors.Is(err, errNoStream) || errors.Is(err, net.ErrClosed) || errors.As(err, &closed)
 }

@@ -80,33 +80,31 @@ func newNode(ctx context.Context, opts options) (*node, error) {
 	return n, nil
 }
 
-// join connects to the bootstrap nodes and fills the routing table from them. It returns how many answered.
+// join connects to the bootstrap nodes and fills the routing table from them. It returns the table's size.
 func (n *node) join(ctx context.Context, addrs []string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
-	defer cancel()
-	joined := 0
-	for _, addr := range addrs {
-		if _, err := n.connect(ctx, addr); err == nil {
-			joined++
-		}
-	}
-	if joined == 0 {
+	if len(addrs) == 0 {
 		return 0, nil
 	}
-	// A node enters the routing table only after it answered a query, shortly after identify; a refresh before
-	// that would find nobody.
-	for n.dht.RoutingTable().Size() == 0 {
-		select {
-		case <-ctx.Done():
-			return 0, nil
-		case <-time.After(5 * time.Millisecond):
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	// A node enters the table only after it answered a query, shortly after identify; a refresh before that would find
+	// nobody. Connected again and again, because one that closes idle connections may do so before it is asked.
+	for n.dht.RoutingTable().Size() == 0 && ctx.Err() == nil {
+		for _, addr := range addrs {
+			if _, err := peer.AddrInfoFromString(addr); err != nil {
+				return 0, err
+			}
+			_, _ = n.connect(ctx, addr)
+		}
+		for poll := 0; poll < 20 && n.dht.RoutingTable().Size() == 0; poll++ {
+			time.Sleep(5 * time.Millisecond)
 		}
 	}
 	select {
 	case <-n.dht.RefreshRoutingTable():
 	case <-ctx.Done():
 	}
-	return joined, n.dht.Bootstrap(ctx)
+	return n.dht.RoutingTable().Size(), nil
 }
 
 func (n *node) connect(ctx context.Context, addr string) (peer.ID, error) {

@@ -20,22 +20,28 @@ const (
 // serveModes are the ways of answering that raw-serve can set; all but "ok" are misbehaviour.
 var serveModes = []string{"ok", "truncate", "reset", "stall", "lie", "huge", "garbage"}
 
+// serving says how to answer; chunksOnly keeps to "ok" for FileInfos.
+type serving struct {
+	mode       string
+	chunksOnly bool
+}
+
 type server struct {
 	store *blockstore
-	mode  atomic.Value // string, one of serveModes
+	how   atomic.Value // serving
 }
 
 func newServer(store *blockstore) *server {
 	s := &server{store: store}
-	s.mode.Store("ok")
+	s.how.Store(serving{mode: "ok"})
 	return s
 }
 
-func (s *server) setMode(mode string) error {
-	if !slices.Contains(serveModes, mode) {
-		return fmt.Errorf("mode %s: one of %v", mode, serveModes)
+func (s *server) serve(how serving) error {
+	if !slices.Contains(serveModes, how.mode) {
+		return fmt.Errorf("mode %s: one of %v", how.mode, serveModes)
 	}
-	s.mode.Store(mode)
+	s.how.Store(how)
 	return nil
 }
 
@@ -53,9 +59,9 @@ func (s *server) handle(stream network.Stream) {
 		return
 	}
 	block, ok := s.store.answer(id)
-	mode := s.mode.Load().(string)
-	if mode != "ok" {
-		misbehave(stream, mode, block)
+	how := s.how.Load().(serving)
+	if how.mode != "ok" && !(how.chunksOnly && s.store.isFile(id)) {
+		misbehave(stream, how.mode, block)
 		return
 	}
 	answer := encodeNone()

@@ -47,3 +47,18 @@ func (s *blockstore) answer(id cid.Cid) ([]byte, bool) {
 	info, ok := s.files[id]
 	return info, ok
 }
+
+func (s *blockstore) isFile(id cid.Cid) bool {
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	_, ok := s.files[id]
+	return ok
+}
+
+// forget drops everything, so that a benchmark can fetch the same file again.
+func (s *blockstore) forget() {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	clear(s.blocks)
+	clear(s.files)
+}

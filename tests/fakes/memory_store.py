@@ -1,4 +1,4 @@
-"""The ports of the store in memory: fakes of `Blockstore`, `Catalogue` and `Datastore` for tests of what stands on them.
+"""The ports of the store in memory: fakes of `Blockstore`, `Catalogue` and `Datastore` for tests of their users.
 
 They keep the promises of the ports (the contract suites run on them too), wait for nothing but a checkpoint, and can be
 told to fail. Provider and value records have theirs in `records`.

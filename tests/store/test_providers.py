@@ -64,6 +64,6 @@ def test_a_record_that_is_none() -> None:
     one = record(b"key", 1)
     at, value = key_prefix(b"key") + one.peer.raw, encode_provider(one)
     assert decode_provider(at, value) == one
-    for broken in (b"", value[:10], value[:16], value + b"\x80"):
+    for broken in (b"", value[:10], value[:16], value[:18], value[:-1], value + b"\x80"):
         with pytest.raises(StoreError):
             decode_provider(at, broken)

@@ -28,7 +28,7 @@ async def test_over_the_limit_the_soonest_to_expire_makes_room(tmp_path: Path) -
         assert await store.values.get(b"key 0", NOW) is not None
 
 
-@pytest.mark.parametrize("data", [b"", bytes(16), bytes(16) + b"\x80"])
+@pytest.mark.parametrize("data", [b"", bytes(16), bytes(16) + b"\x80", bytes(16) + b"\x04key"])
 def test_a_record_that_is_none(data: bytes) -> None:
     with pytest.raises(StoreError):
         module._decode(data)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
+from starlette.responses import Response
 
-from chiral.api.answers import ByteAnswer, ByteSink
+from chiral.api.answers import BYTES, ByteAnswer, ByteSink
 from chiral.api.context import Context
 from chiral.api.query import DEFAULT_TIMEOUT_S, CidInPath, TimeoutS
 from chiral.api.upload import small_body
@@ -34,7 +35,7 @@ class PutBlock(BlockStat):
     new: bool
 
 
-@router.get("/{cid}", response_class=ByteAnswer)
+@router.get("/{cid}", response_class=Response, responses=BYTES)
 async def get_block(context: Context, cid: CidInPath, timeout_s: TimeoutS = DEFAULT_TIMEOUT_S) -> ByteAnswer:
     """One block, verified, from here or from the swarm."""
 

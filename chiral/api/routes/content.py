@@ -9,8 +9,9 @@ from urllib.parse import quote
 import trio
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, model_validator
+from starlette.responses import Response
 
-from chiral.api.answers import ByteAnswer, ByteSink, LineAnswer, LineSink
+from chiral.api.answers import BYTES, ByteAnswer, ByteSink, LineAnswer, LineSink
 from chiral.api.context import Context, only_local
 from chiral.api.faults import Fault
 from chiral.api.local_path import file_to_write, folder_to_write
@@ -41,7 +42,7 @@ class SaveTo(BaseModel):
         return self
 
 
-@router.get("/files/{cid}/content", response_class=ByteAnswer)
+@router.get("/files/{cid}/content", response_class=Response, responses=BYTES)
 async def read_content(context: Context, cid: CidInPath, timeout_s: TimeoutS = DEFAULT_TIMEOUT_S) -> ByteAnswer:
     """A file's bytes in order, each block verified before it is sent, from here or from the swarm.
 
@@ -62,8 +63,14 @@ async def read_content(context: Context, cid: CidInPath, timeout_s: TimeoutS = D
                     DOWNLOAD_HEADER: download,
                 }
             )
+            last = b""
             async for part in reader:
-                await sink.write(part)
+                if last:
+                    await sink.write(last)
+                last = part
+        # The file is sound and in the catalogue only now: before that a client must not take it for whole and leave.
+        if last:
+            await sink.write(last)
 
     return ByteAnswer(work, lambda error: context.broken.note(download, error))
 

@@ -13,7 +13,7 @@ import click
 from chiral.api.local_path import unreadable
 from chiral.cli.client import Client, Progress
 from chiral.cli.options import client_command, json_option
-from chiral.cli.printing import note, print_json, printable
+from chiral.cli.printing import is_text, note, print_json, printable
 from chiral.cli.progress import progress_bar
 from chiral.errors import ChiralError, FileAccessError, UsageError
 
@@ -59,12 +59,12 @@ def add_one(client: Client, path: str, name: str | None, *, show: bool) -> Any:
         return client.upload("/files", _parts(sys.stdin.buffer, None, lambda done, total: None), query={"name": name})
     file = Path(os.path.abspath(path))
     size = _readable_size(file)
-    with progress_bar(file.name, wanted=show) as progress:
-        if client.local:
-            body = {"path": str(file), "name": name or file.name}
-            return client.lines("POST", "/files", body=body, progress=progress)
+    shown = os.fsencode(name or file.name).decode("utf-8", "replace")
+    with progress_bar(shown, wanted=show) as progress:
+        if client.local and is_text(str(file)):
+            return client.lines("POST", "/files", body={"path": str(file), "name": shown}, progress=progress)
         with _opened(file) as source:
-            return client.upload("/files", _parts(source, size, progress), query={"name": name or file.name})
+            return client.upload("/files", _parts(source, size, progress), query={"name": shown})
 
 
 def _readable_size(file: Path) -> int:

@@ -7,12 +7,13 @@ import click
 from chiral.cli.client import Client
 from chiral.cli.commands.cat import write_to_stdout
 from chiral.cli.landing import Place, land
+from chiral.cli.names import cid_argument
 from chiral.cli.options import client_command, timeout_option
 from chiral.errors import UsageError
 
 
 @click.command("get")
-@click.argument("cid")
+@cid_argument
 @click.option("-o", "--output", metavar="FILE", default="-", help="File to write (default stdout).")
 @click.option("-f", "--force", is_flag=True, help="Replace FILE if it is there.")
 @timeout_option

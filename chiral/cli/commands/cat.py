@@ -7,11 +7,12 @@ import sys
 import click
 
 from chiral.cli.client import Client, Download
+from chiral.cli.names import cid_argument
 from chiral.cli.options import client_command, timeout_option
 
 
 @click.command("cat")
-@click.argument("cid")
+@cid_argument
 @timeout_option
 @client_command
 def command(client: Client, cid: str, timeout_s: float) -> None:

@@ -6,12 +6,13 @@ import click
 
 from chiral.cli.client import Client
 from chiral.cli.commands.dht_providers import show_peer
+from chiral.cli.names import take_name
 from chiral.cli.options import client_command, json_option, timeout_option
 from chiral.cli.printing import print_json
 
 
 @click.command("closest")
-@click.argument("key")
+@click.argument("key", callback=take_name)
 @timeout_option
 @json_option
 @client_command

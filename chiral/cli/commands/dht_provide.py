@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from chiral.cli.client import Client
+from chiral.cli.names import cid_argument
 from chiral.cli.options import client_command, json_option
 from chiral.cli.printing import print_json
 
@@ -12,7 +13,7 @@ _ANNOUNCE_S = 120.0
 
 
 @click.command("provide")
-@click.argument("cid")
+@cid_argument
 @json_option
 @client_command
 def command(client: Client, cid: str, as_json: bool) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from chiral.cli.client import Client
+from chiral.cli.names import cid_argument
 from chiral.cli.options import client_command, json_option, timeout_option
 from chiral.cli.printing import print_json
 from chiral.errors import NoProvidersError
 
 
 @click.command("providers")
-@click.argument("cid")
+@cid_argument
 @click.option("--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="Stop after so many.")
 @timeout_option
 @json_option

@@ -23,4 +23,4 @@ def command(client: Client, key: str, value: str, as_json: bool) -> None:
     if as_json:
         print_json(result)
     else:
-        click.echo(f"{result['stored']} peers")
+        click.echo(f"{result['stored']} of {result['asked']} peers")

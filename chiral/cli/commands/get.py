@@ -10,15 +10,16 @@ import click
 from chiral.cli.client import Client
 from chiral.cli.commands.cat import write_to_stdout
 from chiral.cli.landing import Place, land
+from chiral.cli.names import cid_argument
 from chiral.cli.options import client_command, json_option, timeout_option
-from chiral.cli.printing import note, print_json, printable, seconds_text, size_text
+from chiral.cli.printing import is_text, note, print_json, printable, seconds_text, size_text
 from chiral.cli.progress import progress_bar
 
 STDOUT = "-"
 
 
 @click.command("get")
-@click.argument("cid")
+@cid_argument
 @click.option("-o", "--output", metavar="OUT", help="File or directory to save into; '-' for stdout.")
 @click.option("-f", "--force", is_flag=True, help="Replace OUT if it is there.")
 @click.option("--no-progress", is_flag=True, help="Show no progress bar.")
@@ -40,7 +41,7 @@ def command(
         return
     place = Place.of(output, overwrite=force)
     with progress_bar(f"get {cid[:12]}…", wanted=not no_progress) as progress:
-        if client.local:
+        if client.local and is_text(str(place.folder)) and is_text(place.name or ""):
             body = {"timeout_s": timeout_s, **_where(place)}
             saved = client.lines("POST", f"/files/{cid}/save", body=body, timeout_s=timeout_s, progress=progress)
         else:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from chiral.cli.client import Client
+from chiral.cli.names import take_name
 from chiral.cli.options import client_command, json_option
 from chiral.cli.printing import print_columns, print_json, size_text
 
@@ -15,7 +16,7 @@ _PAGE = 1000
 
 
 @click.command("ls")
-@click.argument("cid", required=False)
+@click.argument("cid", required=False, callback=take_name)
 @json_option
 @client_command
 def command(client: Client, cid: str | None, as_json: bool) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from chiral.cli.client import Client
+from chiral.cli.names import take_names
 from chiral.cli.options import client_command, json_option
 from chiral.cli.printing import print_json, printable
 
 
 @click.command("rm")
-@click.argument("cids", metavar="CID...", nargs=-1, required=True)
+@click.argument("cids", metavar="CID...", nargs=-1, required=True, callback=take_names)
 @json_option
 @client_command
 def command(client: Client, cids: tuple[str, ...], as_json: bool) -> None:

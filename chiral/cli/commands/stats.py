@@ -21,7 +21,7 @@ def command(client: Client, as_json: bool) -> None:
 
 
 def show_figures(figures: dict[str, Any], as_json: bool) -> None:
-    """Figures as JSON, or a line each with nested names joined by dots."""
+    """Figures as JSON, or a line each with nested names joined by dots; long rows of numbers only in JSON."""
     if as_json:
         print_json(figures)
     else:
@@ -32,5 +32,8 @@ def _flat(figures: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]
     for name, value in figures.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{above}{name}.")
+        elif isinstance(value, list):
+            nested = {str(index): item for index, item in enumerate(value) if isinstance(item, dict)}
+            yield from _flat(nested, f"{above}{name}.")
         else:
-            yield f"{above}{name}", str(value)
+            yield f"{above}{name}", f"{value:.1f}" if isinstance(value, float) else str(value)

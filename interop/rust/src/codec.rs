@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn requests_are_the_vectors() {
         let vectors = vectors();
-        let with_bytes = vectors["cids"].as_array().unwrap().iter().filter(|v| v["bincode_block_request_hex"].is_string());
+        let with_bytes =
+            vectors["cids"].as_array().unwrap().iter().filter(|v| v["bincode_block_request_hex"].is_string());
         for vector in with_bytes {
             let cid: Cid = vector["cid"].as_str().unwrap().parse().unwrap();
             assert_eq!(encode(&BlockRequest { cid }).unwrap(), bytes_of(&vector["bincode_block_request_hex"]));

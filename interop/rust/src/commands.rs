@@ -68,7 +68,11 @@ impl Peer {
             }
             ["providers", cid] => self.providers(parse("CID", cid)?).await,
             ["closest", key] => Ok(json!({ "peers": names(&self.client.closest(parse_key(key)?).await?) })),
-            ["raw-serve", _] => Err("this peer serves blocks as libp2p does and in no other way".into()),
+            ["forget"] => {
+                self.store.forget();
+                Ok(json!({}))
+            }
+            ["raw-serve", ..] => Err("this peer serves blocks as libp2p does and in no other way".into()),
             _ => self.run_transfer(words).await,
         }
     }

@@ -10,6 +10,7 @@ mod download;
 mod network;
 mod options;
 mod queries;
+mod requests;
 mod store;
 
 use std::sync::Arc;

@@ -3,24 +3,26 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use libp2p::core::ConnectedPoint;
 use libp2p::futures::StreamExt;
 use libp2p::kad;
-use libp2p::request_response::{self, OutboundFailure, OutboundRequestId};
+use libp2p::request_response;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{identify, Multiaddr, PeerId, Swarm};
 use tokio::sync::mpsc;
 
 use crate::behaviour::{Behaviour, BehaviourEvent};
-use crate::client::{BlockReply, Command, FetchError, Reply};
+use crate::client::{Command, Reply};
 use crate::codec::{BlockRequest, BlockResponse};
 use crate::queries::Queries;
+use crate::requests::Requests;
 use crate::store::Blockstore;
 
 pub struct Network {
     swarm: Swarm<Behaviour>,
     store: Arc<Blockstore>,
-    requests: HashMap<OutboundRequestId, BlockReply>,
+    requests: Requests,
     queries: Queries,
     dials: HashMap<ConnectionId, (PeerId, Reply<PeerId>)>,
     /// Connected; answered when identify has told the rest, or when the connection closes again.
@@ -32,10 +34,10 @@ pub struct Network {
 impl Network {
     pub fn new(swarm: Swarm<Behaviour>, store: Arc<Blockstore>, options: &crate::options::Options) -> Self {
         Self {
+            queries: Queries::new(*swarm.local_peer_id()),
             swarm,
             store,
-            requests: HashMap::new(),
-            queries: Queries::default(),
+            requests: Requests::default(),
             dials: HashMap::new(),
             unidentified: HashMap::new(),
             kad_protocol: options.kad_protocol.clone(),
@@ -60,9 +62,7 @@ impl Network {
         let behaviour = self.swarm.behaviour_mut();
         match command {
             Command::Connect { peer, addr, reply } => self.connect(peer, addr, reply),
-            Command::FetchBlock { peer, cid, reply } => {
-                self.requests.insert(behaviour.blocks.send_request(&peer, BlockRequest { cid }), reply);
-            }
+            Command::FetchBlock { peer, cid, reply } => self.requests.ask(&mut self.swarm, peer, cid, reply),
             Command::Provide { key, reply } => self.queries.provide(&mut behaviour.kad, key, reply),
             Command::Providers { key, found } => self.queries.providers(&mut behaviour.kad, key, found),
             Command::Closest { key, reply } => self.queries.closest(&mut behaviour.kad, key, reply),
@@ -92,12 +92,21 @@ impl Network {
             SwarmEvent::Behaviour(BehaviourEvent::Kad(event)) => self.on_kad(event),
             SwarmEvent::Behaviour(BehaviourEvent::Identify(event)) => self.on_identify(event),
             SwarmEvent::NewListenAddr { address, .. } if self.external => self.swarm.add_external_address(address),
-            SwarmEvent::ConnectionEstablished { connection_id, .. } => {
+            SwarmEvent::ConnectionEstablished { connection_id, peer_id, endpoint, .. } => {
+                // A provider's address is known while the query that found it lasts, and the connection may close
+                // before identify tells it again: without this a redial would not know where to.
+                if let ConnectedPoint::Dialer { address, .. } = endpoint {
+                    self.swarm.add_peer_address(peer_id, address);
+                }
+                self.requests.connected(&mut self.swarm, peer_id);
                 if let Some((peer, reply)) = self.dials.remove(&connection_id) {
                     self.unidentified.entry(peer).or_default().push(reply);
                 }
             }
-            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+            SwarmEvent::OutgoingConnectionError { connection_id, error, peer_id } => {
+                if let Some(peer) = peer_id.filter(|peer| !self.swarm.is_connected(peer)) {
+                    self.requests.unreachable(peer, &error.to_string());
+                }
                 if let Some((_, reply)) = self.dials.remove(&connection_id) {
                     _ = reply.send(Err(error.to_string()));
                 }
@@ -143,28 +152,10 @@ impl Network {
                 _ = self.swarm.behaviour_mut().blocks.send_response(channel, response);
             }
             Event::Message { message: Message::Response { request_id, response }, .. } => {
-                self.answer(request_id, response.data.ok_or(FetchError::NotFound));
+                self.requests.answered(request_id, response);
             }
-            Event::OutboundFailure { request_id, error, .. } => {
-                let error = match error {
-                    OutboundFailure::DialFailure | OutboundFailure::ConnectionClosed => {
-                        FetchError::Connection(error.to_string())
-                    }
-                    // What the codec refuses comes as Io as well, and so does a connection that dies in mid-answer.
-                    OutboundFailure::Io(io) if io.kind() != std::io::ErrorKind::InvalidData => {
-                        FetchError::Connection(io.to_string())
-                    }
-                    other => FetchError::Peer(other.to_string()),
-                };
-                self.answer(request_id, Err(error));
-            }
+            Event::OutboundFailure { request_id, error, .. } => self.requests.failed(request_id, error),
             _ => {}
-        }
-    }
-
-    fn answer(&mut self, request: OutboundRequestId, result: Result<bytes::Bytes, FetchError>) {
-        if let Some(reply) = self.requests.remove(&request) {
-            _ = reply.send(result);
         }
     }
 }

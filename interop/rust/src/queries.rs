@@ -16,12 +16,16 @@ enum Waiting {
     Closest(Reply<Vec<PeerId>>),
 }
 
-#[derive(Default)]
 pub struct Queries {
+    me: PeerId,
     waiting: HashMap<QueryId, Waiting>,
 }
 
 impl Queries {
+    pub fn new(me: PeerId) -> Self {
+        Self { me, waiting: HashMap::new() }
+    }
+
     pub fn provide(&mut self, kad: &mut Kad, key: Vec<u8>, reply: Reply<()>) {
         match kad.start_providing(key.into()) {
             Ok(id) => _ = self.waiting.insert(id, Waiting::Done(reply)),
@@ -45,22 +49,21 @@ impl Queries {
         }
     }
 
-    /// Takes one step of a query; gives back providers just found, which are worth a dial.
+    /// Takes one step of a query; gives back providers just found, which are worth a dial. This peer is not among them.
     pub fn progressed(&mut self, id: QueryId, result: QueryResult, last: bool) -> Vec<PeerId> {
-        if let QueryResult::GetProviders(Ok(GetProvidersOk::FoundProviders { providers, .. })) = &result {
-            if let Some(Waiting::Providers(found)) = self.waiting.get(&id) {
-                providers.iter().for_each(|peer| _ = found.send(*peer));
+        let others: Vec<PeerId> = match &result {
+            QueryResult::GetProviders(Ok(GetProvidersOk::FoundProviders { providers, .. })) => {
+                providers.iter().copied().filter(|peer| *peer != self.me).collect()
             }
+            _ => Vec::new(),
+        };
+        if let Some(Waiting::Providers(found)) = self.waiting.get(&id) {
+            others.iter().for_each(|peer| _ = found.send(*peer));
         }
         if last {
             self.finish(id, &result);
         }
-        match result {
-            QueryResult::GetProviders(Ok(GetProvidersOk::FoundProviders { providers, .. })) => {
-                providers.into_iter().collect()
-            }
-            _ => Vec::new(),
-        }
+        others
     }
 
     fn finish(&mut self, id: QueryId, result: &QueryResult) {

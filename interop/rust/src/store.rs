@@ -31,4 +31,10 @@ impl Blockstore {
     pub fn answer(&self, cid: &Cid) -> Option<Bytes> {
         self.get(cid).or_else(|| self.files.read().expect("no writer panics").get(cid).cloned())
     }
+
+    /// Drops everything, so that a benchmark can fetch the same file again.
+    pub fn forget(&self) {
+        self.blocks.write().expect("no writer panics").clear();
+        self.files.write().expect("no writer panics").clear();
+    }
 }

@@ -1,0 +1,1 @@
+"""Chiral among real Rust and Go libp2p peers: building them, driving them, and the scenarios they play."""

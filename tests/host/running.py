@@ -1,0 +1,97 @@
+"""Hosts on loopback for tests, a peer that speaks raw bytes on streams, and streams in memory under a `HostStream`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+from chiral.clock import SystemClock
+from chiral.events.bus import EventBus
+from chiral.host.connection import Connection
+from chiral.host.host import Host
+from chiral.host.identity import new_identity
+from chiral.host.settings import HostSettings
+from chiral.host.upgrade import Upgrader
+from chiral.interface.peer import PeerInfo
+from chiral.interface.streams import Stream
+
+LOOPBACK = "/ip4/127.0.0.1/tcp/0"
+ECHO = "/test/echo/1.0.0"
+
+
+def make_host(number: int, *, bus: EventBus | None = None, **settings: Any) -> Host:
+    """A host with the identity of `number` that listens on a free port of loopback."""
+    chosen = HostSettings(**{"listen": (LOOPBACK,), **settings})
+    return Host(chosen, new_identity(bytes([number]) * 32), SystemClock(), bus or EventBus(), f"test/{number}")
+
+
+def info_of(host: Host) -> PeerInfo:
+    return PeerInfo(host.local_peer, host.listen_addrs())
+
+
+async def echo(stream: Stream) -> None:
+    await stream.finish(await stream.read_to_end(1 << 20))
+
+
+class Identified:
+    """Counts whom a host has identified; `until` waits."""
+
+    def __init__(self, host: Host) -> None:
+        self.peers: list[Any] = []
+        self._changed = trio.Event()
+        host.on_identified(self._heard)
+
+    def _heard(self, peer: Any) -> None:
+        self.peers.append(peer)
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def until(self, count: int) -> None:
+        with trio.fail_after(20):
+            while len(self.peers) < count:
+                await self._changed.wait()
+
+
+@asynccontextmanager
+async def running(*hosts: Host) -> AsyncIterator[None]:
+    """All of `hosts` listen and serve within the block."""
+    if not hosts:
+        yield
+        return
+    async with hosts[0].run(), running(*hosts[1:]):
+        yield
+
+
+@asynccontextmanager
+async def acquainted(dialler: Host, listener: Host) -> AsyncIterator[None]:
+    """Both run, are connected and have identified each other."""
+    theirs, ours = Identified(dialler), Identified(listener)
+    async with running(dialler, listener):
+        await dialler.connect(info_of(listener))
+        await theirs.until(1)
+        await ours.until(1)
+        yield
+
+
+async def settled(condition: Callable[[], bool]) -> None:
+    """Return when `condition()` holds; fail after a while. Other tasks run meanwhile."""
+    with trio.fail_after(20):
+        while not condition():  # noqa: ASYNC110  (what is waited for has no event)
+            await trio.sleep(0.001)
+
+
+@asynccontextmanager
+async def raw_peer(host: Host, number: int = 99) -> AsyncIterator[Connection]:
+    """A connection to `host` of somebody who is no host: its streams carry whatever bytes the test writes."""
+    addr = host.listen_addrs()[0]
+    upgrader = Upgrader(new_identity(bytes([number]) * 32), SystemClock())
+    tcp = await trio.open_tcp_stream("127.0.0.1", int.from_bytes(addr[-2:], "big"))
+    connection = await upgrader.outbound(tcp, host.local_peer, addr)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(connection.run)
+        yield connection
+        await connection.close()
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,198 @@
+"""Lookups among peers that stall, lie, flood or talk garbage: they cost time at most, and only their own."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.abc import Clock
+from trio.testing import MockClock
+
+from chiral.errors import StreamResetError
+from chiral.interface.streams import Stream
+from chiral.kad.framing import frame, frame_message
+from chiral.kad.messages import Message, MessageType, PeerEntry, encode_message
+from chiral.routing.settings import KadSettings
+from tests.fakes.link import address
+from tests.fakes.stream_node import FakeNode, peer_id
+from tests.routing.net import KAD, DhtNode, Net, Scripted, exchange, running
+
+KEY = b"some key"
+
+
+async def hostile(net: Net, to: DhtNode, answer: bytes | Message, number: int = 500) -> tuple[FakeNode, Scripted]:
+    node, handler = net.fake(number), Scripted(answer)
+    node.serve(KAD, handler)
+    await node.connect(to.info)
+    await trio.sleep(0.1)
+    return node, handler
+
+
+def find_node(*closer: PeerEntry) -> Message:
+    return Message(MessageType.FIND_NODE, closer=closer)
+
+
+GARBAGE = [
+    b"\xff" * 20,
+    frame(b"\xff\xff\xff"),
+    frame(b""),
+    frame_message(Message(MessageType.PING)),
+    b"\x00",
+    frame(encode_message(find_node()))[:-1],
+    b"\x80\x80\x08" + bytes(100),
+]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+async def test_garbage_in_an_answer(autojump_clock: Clock, garbage: bytes) -> None:
+    async with running() as net:
+        node, good = await net.grow(2)
+        bad, _ = await hostile(net, node, garbage)
+        assert bad.local_peer in node.table
+        for _ in range(3):
+            assert [info.peer for info in await node.kad.closest_peers(KEY)] == [good.peer]
+            await trio.sleep(5)
+        assert bad.local_peer not in node.table
+        assert node.table == {good.peer}
+
+
+async def test_a_peer_that_closes_without_an_answer(autojump_clock: Clock) -> None:
+    async def hang_up(stream: Stream) -> None:
+        await stream.read(10_000)
+
+    async with running() as net:
+        node, good = await net.grow(2)
+        net.fake(500).serve(KAD, hang_up)
+        await net.swarm.nodes[peer_id(500)].connect(node.info)
+        await trio.sleep(0.1)
+        assert [info.peer for info in await node.kad.closest_peers(KEY)] == [good.peer]
+
+
+async def test_stalling_peers_hold_a_lookup_for_seconds_not_for_ever(autojump_clock: Clock) -> None:
+    async with running() as net:
+        await net.grow(15)
+        stalling = [node.peer for node in net.nodes[1:6]]
+        with net.swarm.stalled(*stalling):
+            start = trio.current_time()
+            found = {info.peer for info in await net.nodes[10].kad.closest_peers(KEY)}
+            assert trio.current_time() - start <= 3.1
+        live = {node.peer for node in net.nodes} - {net.nodes[10].peer} - set(stalling)
+        assert found == live
+
+
+async def test_stalling_peers_leave_the_table(autojump_clock: Clock) -> None:
+    async with running() as net:
+        seeker, stalling = await net.grow(2)
+        net.swarm.stall(stalling.peer)
+        for _ in range(3):
+            assert await seeker.kad.closest_peers(KEY) == []
+            await trio.sleep(5)
+        assert seeker.table == set()
+
+
+async def test_a_thousand_peers_in_an_answer(autojump_clock: Clock) -> None:
+    flood = tuple(PeerEntry(peer_id(n).raw, (address(n),)) for n in range(10_000, 11_000))
+    async with running() as net:
+        node, good = await net.grow(2)
+        bad, _ = await hostile(net, node, frame(encode_message(find_node(*flood))))
+        assert {info.peer for info in await node.kad.closest_peers(KEY)} == {good.peer, bad.local_peer}
+        assert node.table == {good.peer, bad.local_peer}
+        assert sum(bool(node.node.addrs_of(peer_id(n))) for n in range(10_000, 11_000)) <= 20
+        assert node.node.opened.total() < 100
+
+
+async def test_an_answer_over_the_reading_limit(autojump_clock: Clock) -> None:
+    async with running() as net:
+        node, good = await net.grow(2)
+        await hostile(net, node, frame(bytes(70_000)))
+        assert [info.peer for info in await node.kad.closest_peers(KEY)] == [good.peer]
+
+
+async def test_peers_that_are_us_and_the_same_under_many_addresses(autojump_clock: Clock) -> None:
+    async with running() as net:
+        node, good = await net.grow(2)
+        entries = [PeerEntry(node.peer.raw, (address(0),))] * 5
+        entries += [PeerEntry(peer_id(600).raw, tuple(address(600, port) for port in range(1, 60)))] * 5
+        entries += [PeerEntry(b""), PeerEntry(b"no peer id"), PeerEntry(peer_id(601).raw, (b"nowhere",))]
+        bad, _ = await hostile(net, node, find_node(*entries))
+        assert {info.peer for info in await node.kad.closest_peers(KEY)} == {good.peer, bad.local_peer}
+        assert len(node.node.addrs_of(peer_id(600))) == 16
+        assert node.node.addrs_of(peer_id(601)) == ()
+
+
+async def test_a_liar_with_ever_new_peers_does_not_keep_a_lookup(autojump_clock: Clock) -> None:
+    numbers = iter(range(20_000, 10**9))
+
+    async def lie(stream: Stream) -> None:
+        # Every invented peer is another name of the same liar, and answers with further names.
+        invented = [next(numbers) for _ in range(20)]
+        for number in invented:
+            liar = net.fake(number)
+            liar.serve(KAD, lie)
+        entries = [PeerEntry(peer_id(number).raw, (address(number),)) for number in invented]
+        await stream.read(10_000)
+        await stream.write(frame_message(find_node(*entries)))
+
+    async with running() as net:
+        node = await net.add(KadSettings(k=8, alpha=4))
+        first = net.fake(500)
+        first.serve(KAD, lie)
+        await first.connect(node.info)
+        await trio.sleep(0.1)
+        before = node.node.opened.total()
+        assert len(await node.kad.closest_peers(KEY)) == 8
+        assert node.node.opened.total() - before <= 300
+
+
+async def test_a_peer_that_speaks_no_dht_leaves_the_table(autojump_clock: Clock) -> None:
+    async with running() as net:
+        node, other = await net.grow(2)
+        del other.node.handlers[KAD]
+        assert await node.kad.closest_peers(KEY) == []
+        assert node.table == set()
+
+
+async def test_identify_that_no_longer_names_the_protocol_takes_a_peer_out(autojump_clock: Clock) -> None:
+    async with running() as net:
+        node, other = await net.grow(2)
+        del other.node.handlers[KAD]
+        await node.node.disconnect(other.peer)
+        other.node.serve("/other/1.0.0", Scripted(b""))
+        await node.node.connect(other.info)
+        await trio.sleep(0.1)
+        assert node.table == set()
+
+
+@settings(max_examples=40)
+@given(st.lists(st.binary(min_size=1, max_size=80), max_size=4))
+def test_a_handler_survives_any_bytes(parts: list[bytes]) -> None:
+    async def scenario() -> None:
+        async with running() as net:
+            node = await net.add()
+            strange = net.fake(500)
+            await strange.connect(node.info)
+            stream = await strange.open(node.peer, [KAD])
+            with suppress(StreamResetError):
+                for part in parts:
+                    await stream.write(part)
+                await stream.finish()
+                await stream.read_to_end(100_000)
+            assert await exchange(strange, node.peer, Message(MessageType.PING)) == Message(MessageType.PING)
+
+    trio.run(scenario, clock=MockClock(autojump_threshold=0))
+
+
+async def test_a_peer_that_moved_is_found_at_the_address_others_tell(autojump_clock: Clock) -> None:
+    async with running() as net:
+        await net.grow(4)
+        seeker, moved = net.nodes[1], net.nodes[3]
+        await seeker.node.disconnect(moved.peer)
+        seeker.node.forget_addrs(moved.peer)
+        seeker.node.add_addrs(moved.peer, [address(900)], ttl_s=1e6)
+        assert moved.peer in seeker.table
+        await seeker.kad.closest_peers(KEY)
+        assert address(3) in seeker.node.addrs_of(moved.peer)
+        assert moved.peer in {info.peer for info in await seeker.kad.closest_peers(KEY)}

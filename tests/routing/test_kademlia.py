@@ -1,0 +1,270 @@
+"""Whole swarms: join, provide, find, closest, replication, churn."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.abc import Clock
+
+from chiral.errors import LocalError, UsageError
+from chiral.interface.peer import PeerInfo
+from chiral.interface.routing import Routing
+from chiral.routing.settings import KadSettings
+from tests.fakes.link import address
+from tests.fakes.stream_node import peer_id
+from tests.routing.net import KAD, LAN, DhtNode, closest, holders, running
+
+KEY = b"\x01\x55\x12\x20" + bytes(32)
+MULTIHASH = KEY[2:]
+
+
+async def test_provide_and_find(autojump_clock: Clock) -> None:
+    async with running() as net:
+        one, two, three = await net.grow(3)
+        (result,) = await one.kad.provide([KEY])
+        assert (result.key, result.asked, result.stored) == (KEY, 2, 2)
+        for finder in (two, three):
+            assert await finder.find([KEY]) == [one.info]
+
+
+async def test_bootstrap(autojump_clock: Clock) -> None:
+    async with running() as net:
+        first = await net.add()
+        others = []
+        for _ in range(5):
+            node = await net.add()
+            report = await node.kad.bootstrap([first.info])
+            assert report.connected == (first.info,)
+            assert report.failed == ()
+            others.append(node)
+        await trio.sleep(1)
+        for node in net.nodes:
+            assert node.table == {other.peer for other in net.nodes} - {node.peer}
+
+
+async def test_peer_discovery(autojump_clock: Clock) -> None:
+    async with running() as net:
+        await net.grow(10)
+        everybody = [node.peer for node in net.nodes]
+        for number, node in enumerate(net.nodes):
+            key = b"random key %d" % number
+            found = [info.peer for info in await node.kad.closest_peers(key)]
+            assert found == closest([peer for peer in everybody if peer != node.peer], key, 20)
+            assert all(info.addrs for info in await node.kad.closest_peers(key))
+
+
+async def test_replication(autojump_clock: Clock) -> None:
+    async with running() as net:
+        await net.grow(25)
+        provider = net.nodes[7]
+        (result,) = await provider.kad.provide([KEY])
+        assert (result.asked, result.stored) == (20, 20)
+        others = [node.peer for node in net.nodes if node is not provider]
+        assert await holders(net, KEY, provider.peer) == set(closest(others, KEY, 20))
+        # The provider itself answers for its own key too, so the 20 closest of all 25 hold it in any case.
+        assert await net.nodes[0].find([KEY]) == [provider.info]
+
+
+async def test_a_stores_and_c_finds_through_b(autojump_clock: Clock) -> None:
+    async with running() as net:
+        b = await net.add()
+        a, c = await net.grow(2)
+        net.swarm.kill(a.peer)
+        net.swarm.revive(a.peer)
+        a.node.forget_addrs(c.peer)
+        c.node.forget_addrs(a.peer)
+        await a.kad.provide([KEY])
+        assert await holders(net, KEY, a.peer) >= {b.peer}
+        assert await c.find([KEY]) == [a.info]
+        assert c.node.addrs_of(a.peer) == a.node.listen_addrs()
+
+
+async def test_joining_fills_the_table(autojump_clock: Clock) -> None:
+    async with running() as net:
+        await net.grow(40)
+        late = await net.add()
+        await late.kad.bootstrap([net.nodes[3].info])
+        stats = await late.kad.stats()
+        assert stats.table_size == len(late.table) >= 30
+        assert sum(stats.bucket_counts) == stats.table_size
+        assert len(stats.bucket_counts) == 256
+        near = closest([node.peer for node in net.nodes[:-1]], late.peer.raw, 20)
+        assert set(near) <= late.table
+
+
+async def test_fifty_nodes_all_find_all_providers(autojump_clock: Clock) -> None:
+    async with running() as net:
+        await net.grow(50)
+        providers = net.nodes[::10]
+        for node in providers:
+            await node.kad.provide([KEY])
+        for node in net.nodes[1::7]:
+            found = await node.find([KEY], timeout_s=10)
+            assert {info.peer for info in found} == {provider.peer for provider in providers}
+
+
+async def test_find_peer(autojump_clock: Clock) -> None:
+    async with running() as net:
+        await net.grow(12)
+        one, two = net.nodes[3], net.nodes[9]
+        await one.node.disconnect(two.peer)
+        one.node.forget_addrs(two.peer)
+        assert await one.kad.find_peer(two.peer) == two.info
+        assert await one.kad.find_peer(one.peer) == one.info
+        assert await one.kad.find_peer(net.nodes[0].peer) == net.nodes[0].info
+        assert await one.kad.find_peer(peer_id(999)) is None
+
+
+async def test_find_peer_finds_one_that_serves_no_dht(autojump_clock: Clock) -> None:
+    async with running() as net:
+        await net.grow(3)
+        client = await net.add(KadSettings(mode="client"))
+        await client.kad.bootstrap([net.nodes[0].info])
+        assert client.peer not in net.nodes[0].table
+        assert await net.nodes[2].kad.find_peer(client.peer) == client.info
+
+
+async def test_a_client_provides_and_finds_and_is_in_no_table(autojump_clock: Clock) -> None:
+    async with running() as net:
+        await net.grow(5)
+        client = await net.add(KadSettings(mode="client"))
+        await client.kad.bootstrap([net.nodes[0].info])
+        await trio.sleep(1)
+        assert all(client.peer not in node.table for node in net.nodes)
+        await client.kad.provide([KEY])
+        assert await net.nodes[4].find([KEY]) == [client.info]
+        await net.nodes[2].kad.provide([MULTIHASH])
+        assert await client.find([MULTIHASH]) == [net.nodes[2].info]
+
+
+async def test_a_third_killed_still_finds_and_drops_the_dead(autojump_clock: Clock) -> None:
+    async with running(latency_s=0.005) as net:
+        await net.grow(30)
+        await net.nodes[0].kad.provide([KEY])
+        dead = net.nodes[5:15]
+        for node in dead:
+            net.swarm.kill(node.peer)
+        seeker = net.nodes[29]
+        start = trio.current_time()
+        assert await seeker.find([KEY], count=1) == [net.nodes[0].info]
+        assert trio.current_time() - start < 2.0
+        for _ in range(3):
+            await trio.sleep(5)
+            found = await seeker.kad.closest_peers(KEY)
+        live = [node.peer for node in net.nodes if node not in dead and node is not seeker]
+        assert [info.peer for info in found] == closest(live, KEY, 20)
+        assert not seeker.table & {node.peer for node in dead}
+
+
+async def test_a_peer_that_only_disconnects_stays_in_the_table(autojump_clock: Clock) -> None:
+    async with running() as net:
+        await net.grow(3)
+        for node in net.nodes:
+            node.node.closes_idle = True
+        for node in net.nodes:
+            node.node.close_all()
+        await trio.sleep(60)
+        assert all(len(node.table) == 2 for node in net.nodes)
+        await net.nodes[1].kad.provide([KEY])
+        assert await net.nodes[2].find([KEY]) == [net.nodes[1].info]
+        assert not any(node.node.connections() for node in net.nodes)
+
+
+async def test_a_bootstrap_list_with_useless_entries(autojump_clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    async with running() as net:
+        first = await net.add()
+        node = await net.add()
+        dead = PeerInfo(peer_id(77), (address(77),))
+        wrong_id = PeerInfo(peer_id(78), first.node.listen_addrs())
+        malformed = PeerInfo(peer_id(79), (b"garbage",))
+        report = await node.kad.bootstrap([dead, wrong_id, malformed, first.info, node.info])
+        assert report.connected == (first.info,)
+        assert {info.peer for info, _ in report.failed} == {dead.peer, wrong_id.peer, malformed.peer}
+        assert node.table == {first.peer}
+        for info in (dead, wrong_id, malformed):
+            assert str(info.peer) in caplog.text
+
+
+async def test_a_bootstrap_peer_that_stalls_costs_a_deadline(autojump_clock: Clock) -> None:
+    async with running() as net:
+        first = await net.add()
+        stalled = await net.add()
+        net.swarm.stall(stalled.peer)
+        node = await net.add()
+        start = trio.current_time()
+        await node.kad.bootstrap([stalled.info, first.info])
+        assert trio.current_time() - start < 20
+        assert first.peer in node.table
+
+
+async def test_a_table_for_each_protocol(autojump_clock: Clock) -> None:
+    both = KadSettings(protocols=(KAD, LAN))
+    async with running() as net:
+        wan = await net.add(KadSettings(protocols=(KAD,)))
+        lan = await net.add(KadSettings(protocols=(LAN,)))
+        node = await net.add(both)
+        await node.kad.bootstrap([wan.info, lan.info])
+        stats = await node.kad.stats()
+        assert [(overlay.protocol, overlay.table_size) for overlay in stats.overlays] == [(KAD, 1), (LAN, 1)]
+        assert stats.table_size == 2
+        assert {entry.peer for entry in node.overlay(1).table} == {lan.peer}
+        (result,) = await node.kad.provide([KEY])
+        assert result.stored == 2
+        for other in (wan, lan):
+            assert await other.find([KEY]) == [node.info]
+        await wan.kad.provide([MULTIHASH])
+        await lan.kad.provide([MULTIHASH])
+        assert {info.peer for info in await node.find([MULTIHASH])} == {wan.peer, lan.peer}
+        assert {info.peer for info in await node.kad.closest_peers(KEY)} == {wan.peer, lan.peer}
+
+
+async def test_a_node_alone(autojump_clock: Clock) -> None:
+    async with running() as net:
+        node = await net.add()
+        (result,) = await node.kad.provide([KEY])
+        assert (result.asked, result.stored) == (0, 0)
+        assert await node.find([KEY]) == []
+        assert await node.kad.closest_peers(KEY) == []
+        assert await node.kad.find_peer(peer_id(5)) is None
+        assert (await node.kad.bootstrap([])).connected == ()
+        stats = await node.kad.stats()
+        assert (stats.own_announced, stats.own_pending, stats.queries_active) == (1, 1, 0)
+        assert stats.queries_failed > 0
+
+
+@pytest.mark.parametrize("key", [b"", bytes(81)])
+async def test_keys_of_a_wrong_size(autojump_clock: Clock, key: bytes) -> None:
+    async with running() as net:
+        (node,) = await net.grow(1)
+        for call in (node.kad.provide([key]), node.find([KEY, key]), node.kad.closest_peers(key)):
+            with pytest.raises(UsageError, match="1 to 80"):
+                await call
+
+
+async def test_searching_needs_a_running_dht(autojump_clock: Clock) -> None:
+    async with running() as net:
+        node = await net.add(run=False)
+        with pytest.raises(LocalError, match="not running"):
+            await node.find([KEY])
+
+
+async def test_it_is_a_routing(autojump_clock: Clock) -> None:
+    async with running() as net:
+        node: DhtNode = await net.add()
+        routing: Routing = node.kad
+        assert await routing.provide([]) == []
+        await routing.stop_providing([KEY])
+
+
+async def test_figures_of_queries_and_records(autojump_clock: Clock) -> None:
+    async with running() as net:
+        one, two, three = await net.grow(3)
+        await one.kad.provide([KEY])
+        await two.find([KEY])
+        stats = await two.kad.stats()
+        assert stats.provider_records == 1
+        assert stats.queries_done >= 2
+        assert stats.queries_active == stats.queries_failed == 0
+        assert stats.last_refresh is not None
+        assert (await one.kad.stats()).own_announced == 1
+        assert (await three.kad.stats()).value_records == 0
