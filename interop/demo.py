@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from contextlib import ExitStack
@@ -79,9 +80,11 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 def real_file() -> Path:
-    """The largest shared library of the environment: a real file of some megabytes that is always there."""
-    libraries = Path(sys.prefix, "lib").rglob("*.so")
-    return max(libraries, key=lambda path: path.stat().st_size)
+    """A real file of some megabytes that is always there: this Python's shared library, or the largest one installed."""
+    library = Path(sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("INSTSONAME") or "")
+    if library.is_file() and library.stat().st_size >= 4 * MIB_BYTES:
+        return library
+    return max(Path(sys.prefix, "lib").rglob("*.so"), key=lambda path: path.stat().st_size)
 
 
 def sha256_of(path: Path) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from chiral import errors
-from chiral.errors import ChiralError, LocalError, RemoteError
+from chiral.errors import ChiralError, LocalError, NotFoundError, RemoteError, sole_error
 
 CLASSES = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, ChiralError)]
 EXIT_CODES = {
@@ -44,3 +44,33 @@ def test_message_and_hint() -> None:
     error = ChiralError("it failed", hint="try again")
     assert (error.message, error.hint) == ("it failed", "try again")
     assert error.args == ("it failed",)
+
+
+class TestSoleError:
+    def test_one_fault_in_groups_comes_out_bare(self) -> None:
+        cause = KeyError("why")
+        fault = NotFoundError("gone")
+        fault.__cause__ = cause
+        with pytest.raises(NotFoundError) as caught, sole_error():
+            raise ExceptionGroup("outer", [ExceptionGroup("inner", [fault])])
+        assert caught.value is fault
+        assert caught.value.__cause__ is cause
+
+    def test_any_one_fault(self) -> None:
+        with pytest.raises(ValueError, match="alone"), sole_error():
+            raise ExceptionGroup("group", [ValueError("alone")])
+
+    def test_of_several_the_first_of_ours_tells(self) -> None:
+        with pytest.raises(NotFoundError, match="first"), sole_error():
+            raise ExceptionGroup("group", [ValueError(), NotFoundError("first"), RemoteError("second")])
+
+    def test_several_of_others_stay_a_group(self) -> None:
+        with pytest.raises(ExceptionGroup) as caught, sole_error():
+            raise ExceptionGroup("group", [ValueError("one"), KeyError("two")])
+        assert len(caught.value.exceptions) == 2
+
+    def test_what_is_no_group_passes(self) -> None:
+        with pytest.raises(ValueError, match="plain"), sole_error():
+            raise ValueError("plain")
+        with sole_error():
+            pass

@@ -33,7 +33,7 @@ class AddedFile(BaseModel):
         return cls(
             cid=str(added.root),
             dag_cid=None if added.dag_root is None else str(added.dag_root),
-            name=added.name,
+            name=as_text(added.name),
             size=added.size,
             chunks=added.chunks,
             new_blocks=added.new_blocks,
@@ -54,9 +54,9 @@ class SavedFile(BaseModel):
     def of(cls, saved: FileSaved) -> Self:
         return cls(
             cid=str(saved.root),
-            name=saved.name,
+            name=as_text(saved.name),
             size=saved.size,
-            path=saved.path,
+            path=as_text(saved.path),
             providers=saved.providers,
             seconds=round(saved.seconds, 6),
         )
@@ -78,7 +78,7 @@ class FileEntry(BaseModel):
         return cls(
             cid=str(record.root),
             dag_cid=None if record.dag_root is None else str(record.dag_root),
-            name=record.name,
+            name=as_text(record.name),
             size=record.size,
             chunks=record.chunks,
             created_at=record.created_at,
@@ -184,6 +184,11 @@ class Done(BaseModel):
     """Nothing more to say than that it was done."""
 
     done: bool = Field(True)
+
+
+def as_text(name: str) -> str:
+    """A name made elsewhere without the half characters that no UTF-8 answer could carry."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def plain(value: object) -> Any:

@@ -129,7 +129,7 @@ async def _stop_on_signal(
     everything: trio.CancelScope,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """The first signal asks for the end; a second one, or one before the node is ready, cuts short what is under way."""
+    """The first signal asks for the end; a second, or one before the node is ready, cuts short what is under way."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         task_status.started()
         async for _ in signals:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import trio
@@ -13,80 +14,134 @@ import trio
 from chiral.errors import FileAccessError
 from chiral.files.reader import FileReader
 from chiral.files.results import Progress
+from chiral.files.supply import Piece
 
 _NEW_FILE_MODE = 0o666
+_SHOWN_NAME_BYTES = 80
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-async def save_file(reader: FileReader, target: Path, *, overwrite: bool, progress: Progress | None) -> None:
-    """Write what `reader` gives to `target`. Nothing is left behind on failure or cancellation.
+class TargetExistsError(FileAccessError):
+    """Something is at the target already and is not to be replaced."""
 
-    Raises `FileAccessError` (no permission, no space, or the target exists and `overwrite` is false) and what reading
-    raises.
+    def __init__(self, target: Path) -> None:
+        super().__init__(f"{target} exists already", hint="choose another name, or --force to replace it")
+
+
+async def save_file(
+    reader: FileReader,
+    target: Path,
+    *,
+    overwrite: bool,
+    otherwise: Callable[[Path], Path] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write what `reader` gives to `target` and return where it is. On failure or cancellation nothing is left behind.
+
+    Where something else has appeared at `target` meanwhile, `otherwise` names another path. Raises `FileAccessError`
+    (no permission, no space), `TargetExistsError`, and what reading raises.
     """
-    temporary = target.parent / f".{target.name[:80]}.{secrets.token_hex(4)}.part"
-    descriptor = await trio.to_thread.run_sync(_create, temporary, target, overwrite)
+    part = await trio.to_thread.run_sync(PartFile.create, target, overwrite)
     try:
-        try:
-            done = 0
-            async for batch in reader.batches():
-                await trio.to_thread.run_sync(_write, descriptor, batch, target)
-                done += sum(map(len, batch))
-                if progress is not None:
-                    progress(done, reader.size)
-        finally:
-            os.close(descriptor)
-        await trio.to_thread.run_sync(_put_in_place, temporary, target, overwrite)
+        done = 0
+        while (batch := await reader.next_batch()) is not None:
+            await trio.to_thread.run_sync(part.write, batch)
+            done += sum(map(len, batch))
+            if progress is not None:
+                progress(done, reader.size)
+        return await trio.to_thread.run_sync(part.keep, overwrite, otherwise)
     except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        part.discard()
         raise
 
 
-def _create(temporary: Path, target: Path, overwrite: bool) -> int:
-    if target.is_dir():
-        raise FileAccessError(f"{target} is a directory", hint="name a file")
-    if not overwrite and target.exists():
-        raise _exists(target)
-    try:
-        return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _NEW_FILE_MODE)
-    except OSError as error:
-        raise _cannot_write(target, error) from error
+class PartFile:
+    """A file in the making, beside the place it is meant for. Everything here may block on the disk."""
 
+    def __init__(self, descriptor: int, path: Path, target: Path) -> None:
+        self._descriptor: int | None = descriptor
+        self._path = path
+        self._target = target
 
-def _write(descriptor: int, batch: list[bytes | memoryview], target: Path) -> None:
-    try:
-        for piece in batch:
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(descriptor, view) :]
-    except OSError as error:
-        raise _cannot_write(target, error) from error
+    @classmethod
+    def create(cls, target: Path, overwrite: bool) -> PartFile:
+        """An empty one; raises `FileAccessError`, `TargetExistsError` if it could not be kept as things stand."""
+        try:
+            if target.is_dir():
+                raise FileAccessError(f"{target} is a directory", hint="name a file")
+            if not overwrite and os.path.lexists(target):
+                raise TargetExistsError(target)
+            path = target.with_name(f".{_shortened(target.name)}.{secrets.token_hex(4)}.part")
+            return cls(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _NEW_FILE_MODE), path, target)
+        except (OSError, ValueError) as error:
+            raise cannot_write(target, error) from error
 
+    def write(self, pieces: Sequence[Piece]) -> None:
+        """Append all of `pieces`; raises `FileAccessError`."""
+        assert self._descriptor is not None, "kept or discarded"
+        try:
+            for piece in pieces:
+                view = memoryview(piece)
+                while view:
+                    view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise cannot_write(self._target, error) from error
 
-def _put_in_place(temporary: Path, target: Path, overwrite: bool) -> None:
-    """Give the file its name in one step; a file that appeared there meanwhile is not replaced unless asked."""
-    try:
+    def keep(self, overwrite: bool, otherwise: Callable[[Path], Path] | None) -> Path:
+        """Give the file its name in one step and return it; raises `FileAccessError`, `TargetExistsError`."""
+        target = self._target
+        try:
+            self._close()
+            while True:
+                try:
+                    self._rename(target, overwrite)
+                except TargetExistsError:
+                    if otherwise is None:
+                        raise
+                    target = otherwise(target)
+                else:
+                    return target
+        except OSError as error:
+            raise cannot_write(target, error) from error
+
+    def discard(self) -> None:
+        """Remove what there is of it; never fails."""
+        with contextlib.suppress(OSError):
+            self._close()
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
+
+    def _rename(self, target: Path, overwrite: bool) -> None:
+        """Replace what is at `target` only if that is wanted: a link is refused where a name is taken."""
         if overwrite:
-            temporary.replace(target)
+            self._path.replace(target)
             return
         try:
-            target.hardlink_to(temporary)
+            target.hardlink_to(self._path)
         except FileExistsError:
-            raise _exists(target) from None
+            raise TargetExistsError(target) from None
         except OSError:  # a file system without hard links
-            if target.exists():
-                raise _exists(target) from None
-            temporary.replace(target)
+            if os.path.lexists(target):
+                raise TargetExistsError(target) from None
+            self._path.replace(target)
             return
-        temporary.unlink()
-    except OSError as error:
-        raise _cannot_write(target, error) from error
+        with contextlib.suppress(OSError):  # the file is in its place: a second name of it is no failure
+            self._path.unlink()
 
 
-def _exists(target: Path) -> FileAccessError:
-    return FileAccessError(f"{target} exists already", hint="choose another name, or --force to replace it")
-
-
-def _cannot_write(target: Path, error: OSError) -> FileAccessError:
-    hint = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+def cannot_write(target: Path, error: OSError | ValueError) -> FileAccessError:
+    """What `error` means to whoever wants a file at `target`."""
+    if not isinstance(error, OSError):
+        return FileAccessError(f"cannot write {str(target)!r}: {error}")
+    hint = "free some space" if error.errno in _FULL else ""
     return FileAccessError(f"cannot write {target}: {(error.strerror or str(error)).lower()}", hint=hint)
+
+
+def _shortened(name: str) -> str:
+    """The start of `name`, so that with what is added it stays within what file systems allow."""
+    return os.fsencode(name)[:_SHOWN_NAME_BYTES].decode(errors="ignore")

@@ -41,6 +41,7 @@ class FastStream(IMuxedStream):
         self._state = state
         self._readers = trio.lowlevel.ParkingLot()
         self._writers = trio.lowlevel.ParkingLot()
+        self._is_cut = False
         state.handle = self
 
     @property
@@ -136,10 +137,11 @@ class FastStream(IMuxedStream):
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    async def write(self, data: bytes | bytearray | memoryview) -> None:
+    async def write(self, data: bytes | bytearray | memoryview, *, more: bool = True) -> None:
         """Send all of `data`, waiting while the peer's window or the connection's backlog is full.
 
-        Raises `MuxedStreamClosed` after the end of this side, `MuxedStreamReset` if the stream or connection died.
+        Without `more` the end of this side follows at once. Raises `MuxedStreamClosed` after the end of this side,
+        `MuxedStreamReset` if the stream or connection died.
         """
         view = immutable(data)
         conn, state, has_turn = self._conn, self._state, False
@@ -147,8 +149,11 @@ class FastStream(IMuxedStream):
             while True:
                 self._check_writable()
                 if has_turn or not conn.is_backlogged():
-                    view = view[self._machine.send(state, view[:WRITE_TURN_BYTES]) :]
-                    conn.nudge()
+                    taken = self._machine.send(state, view[:WRITE_TURN_BYTES])
+                    view = view[taken:]
+                    if more or view:
+                        conn.nudge()
+                    self._is_cut = bool(view) and (self._is_cut or taken > 0)
                     if not view:
                         return
                 if has_turn:
@@ -167,12 +172,7 @@ class FastStream(IMuxedStream):
     async def finish(self, data: bytes | bytearray | memoryview = b"") -> None:
         """Send `data` and end this side, in one flight where it fits; reading goes on. Raises as `write` does."""
         if data:
-            view = immutable(data)
-            self._check_writable()
-            if not self._conn.is_backlogged():
-                view = view[self._machine.send(self._state, view) :]
-            if view:
-                await self.write(view)
+            await self.write(data, more=False)
         await self.close()
 
     async def flush(self) -> None:
@@ -190,9 +190,15 @@ class FastStream(IMuxedStream):
     # --- ending --------------------------------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """End this side after what was written, as py-libp2p means it: reading goes on. Never waits."""
-        self._machine.finish(self._state)
-        self._conn.flush_soon()
+        """End this side after what was written, as py-libp2p means it: reading goes on. Never waits.
+
+        Where a write was cut short the stream is reset instead: what the peer has must not pass as whole.
+        """
+        if self._is_cut:
+            self._conn.reset(self._state)
+        else:
+            self._machine.finish(self._state)
+            self._conn.flush_soon()
 
     async def close_write(self) -> None:
         """The same as `close`."""
@@ -202,11 +208,14 @@ class FastStream(IMuxedStream):
         """End this side after what was written and read no more. Never waits; may be repeated.
 
         What the peer still sends within its window is dropped; if it sends more, or has not ended its side after the
-        limits' `linger_s`, the stream is reset.
+        limits' `linger_s`, the stream is reset; so it is where a write was cut short.
         """
-        self._machine.abandon(self._state, trio.current_time())
-        self.wake_reader()
-        self._conn.nudge()
+        if self._is_cut:
+            self._conn.reset(self._state)
+        else:
+            self._machine.abandon(self._state, trio.current_time())
+            self.wake_reader()
+            self._conn.nudge()
 
     async def reset(self) -> None:
         """End both sides at once; the peer sees a reset. Harmless when repeated."""

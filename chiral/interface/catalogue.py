@@ -39,7 +39,10 @@ class Catalogue(Protocol):
         ...
 
     async def remove(self, root: CID, delete_blocks: list[CID]) -> bool:
-        """Forget the file and, in the same transaction, the blocks given; False if the file was not there."""
+        """Forget the file and those of the blocks given that no other file is made of; False if it was not there.
+
+        A kill in between leaves the file gone and at most some of its blocks behind.
+        """
         ...
 
     async def chunk_users(self, root: CID, chunks: list[CID]) -> list[bool]:

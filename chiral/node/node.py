@@ -15,15 +15,16 @@ from chiral.block.cid import CID
 from chiral.chunker.fixed import FixedChunker
 from chiral.clock import Clock, SystemClock
 from chiral.config.model import NodeConfig
-from chiral.errors import IntegrityError, InvalidAddressError, sole_error
+from chiral.errors import ChiralError, InvalidAddressError, sole_error
 from chiral.events.bus import EventBus
 from chiral.exchange.client import BlockClient
 from chiral.exchange.codec import PROTOCOL as BLOCK_PROTOCOL
 from chiral.exchange.server import BlockServer
 from chiral.files.add import Adder
 from chiral.files.files import Files
-from chiral.files.reader import FileOpener
-from chiral.files.root import RootResolver
+from chiral.files.opener import FileOpener
+from chiral.files.resolver import RootResolver
+from chiral.files.shelf import Shelf
 from chiral.host.addresses import address_text, parse_peer_address
 from chiral.host.host import Host
 from chiral.host.identity import load_identity
@@ -37,7 +38,10 @@ from chiral.node.announcements import Announcements, root_keys
 from chiral.node.stats import NodeStats
 from chiral.routing.kademlia import Kademlia
 from chiral.store.store import Store, open_store
+from chiral.transfer.fetch import BlockFetcher
 from chiral.transfer.finder import Finder
+from chiral.transfer.intake import Intake
+from chiral.transfer.swarm import Swarm
 
 logger = logging.getLogger(__name__)
 
@@ -106,38 +110,33 @@ class Node:
         )
         self._server = BlockServer(store.blocks, store.catalogue, self.events, config.exchange)
         self._server.attach(host)
-        client = BlockClient(host, config.exchange)
-        finder = Finder(host.local_peer, self.routing, host, BLOCK_PROTOCOL)
-        self._resolver = RootResolver(
-            store.blocks, store.catalogue, client, finder, max_manifest_bytes=config.exchange.max_manifest_bytes
+        swarm = Swarm(
+            BlockClient(host, config.exchange),
+            Finder(host.local_peer, self.routing, host, BLOCK_PROTOCOL),
+            max_block_bytes=config.exchange.max_block_bytes,
+            max_manifest_bytes=config.exchange.max_manifest_bytes,
         )
-        opener = FileOpener(
-            self._resolver,
-            store.blocks,
-            store.catalogue,
-            client,
-            finder,
-            self._clock,
-            self.events,
-            config.transfer,
-            config.exchange.max_block_bytes,
-        )
+        shelf = Shelf(store.blocks, store.catalogue, self._clock)
+        intake = Intake(store.blocks, self.events)
+        self._resolver = RootResolver(shelf, swarm, intake)
         self._announcements = Announcements(self.routing, store.catalogue)
-        adder = Adder(store.blocks, store.catalogue, FixedChunker(), self._clock)
-        self.files = Files(adder, opener, store.catalogue, store.blocks, self._announcements, self._clock)
+        fetcher = BlockFetcher(swarm, intake, config.transfer, self._clock)
+        opener = FileOpener(self._resolver, fetcher, shelf, self._announcements)
+        adder = Adder(shelf, FixedChunker(), self._clock)
+        self.files = Files(adder, opener, shelf, self._announcements, self._clock)
         self.started_at = self._clock.wall()
 
     async def _join(self, bootstrap: list[PeerInfo]) -> None:
-        await self.routing.bootstrap(bootstrap)
+        try:
+            await self.routing.bootstrap(bootstrap)
+        except ChiralError as error:  # no fault of the swarm's ends the node
+            logger.warning("joining the swarm failed: %s", error)
         await self._announcements.resume()
 
     async def fetch_block(self, cid: CID, timeout_s: float) -> bytes:
-        """One block's bytes, from here or from whoever has it, verified; raises as `RootResolver.resolve`."""
+        """A block, or a file's FileInfo, from here or from who has it, verified; raises as `RootResolver.resolve`."""
         root = await self._resolver.resolve(cid, timeout_s)
-        data = root.manifest if root.info is not None else root.data
-        if root.info is None and not cid.matches(data):
-            raise IntegrityError(f"block {cid} is damaged in the local store", hint="remove it and get it again")
-        return data
+        return root.data if root.info is None else root.manifest
 
     async def provide(self, cid: CID) -> list[ProvideResult]:
         """Announce `cid` under both of its keys now."""

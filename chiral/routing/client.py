@@ -10,22 +10,25 @@ import trio
 
 from chiral.errors import ProtocolError, RequestTimeoutError, StreamResetError
 from chiral.interface.peer import PeerId
-from chiral.interface.streams import Stream, Streams
+from chiral.interface.streams import Connections, Stream, Streams
 from chiral.kad.framing import frame_message
 from chiral.kad.messages import MAX_READ_BYTES, Message
 from chiral.routing.inbox import Inbox
 from chiral.routing.settings import KadSettings
 
 _RESET_S = 1.0
-_ATTEMPTS = 2
+_REFUSALS = 2
+_LOSSES = 6
+_PAUSE_S = 0.01
 T = TypeVar("T")
 
 
 class KadClient:
     """Requests over one of the DHT's protocols. Safe to use from many tasks; bounded streams to each peer."""
 
-    def __init__(self, streams: Streams, protocol: str, settings: KadSettings) -> None:
+    def __init__(self, streams: Streams, connections: Connections, protocol: str, settings: KadSettings) -> None:
         self._streams = streams
+        self._connections = connections
         self._protocol = protocol
         self._timeout_s = settings.request_timeout_s
         self._per_peer = settings.outbound.streams_per_peer
@@ -65,15 +68,25 @@ class KadClient:
         # has a deadline of its own.
         async with self._place(peer):
             with trio.move_on_after(self._timeout_s):
-                for attempt in range(_ATTEMPTS):
-                    try:
-                        async with self._opened(peer) as stream:
-                            return await exchange(stream)
-                    except StreamResetError:
-                        # Some peers close a connection the moment it is idle, which may be while this stream opens.
-                        if attempt == _ATTEMPTS - 1:
-                            raise
+                return await self._repeat(peer, exchange)
         raise RequestTimeoutError(f"{peer.short} did not answer within {self._timeout_s:g} s")
+
+    async def _repeat(self, peer: PeerId, exchange: Callable[[Stream], Awaitable[T]]) -> T:
+        """Try again after a reset: a few times if the connection went with it, once if that stands.
+
+        Peers that close a connection the moment it is idle do so while a stream opens, and not seldom again on the next
+        connection; a peer that resets the stream alone has refused.
+        """
+        for attempt in range(1, _LOSSES + 1):
+            try:
+                async with self._opened(peer) as stream:
+                    return await exchange(stream)
+            except StreamResetError:
+                limit = _REFUSALS if self._connections.is_connected(peer) else _LOSSES
+                if attempt >= limit:
+                    raise
+            await trio.sleep(_PAUSE_S * 2 ** (attempt - 1))
+        raise AssertionError("the last attempt returns or raises")
 
     @asynccontextmanager
     async def _opened(self, peer: PeerId) -> AsyncIterator[Stream]:

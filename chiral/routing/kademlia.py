@@ -86,7 +86,7 @@ class Kademlia:
 
     def _new_queries(self, protocol: str) -> Queries:
         overlay = Overlay(self._streams.local_peer, protocol, self._connections, self._clock, self._settings)
-        client = KadClient(self._streams, protocol, self._settings)
+        client = KadClient(self._streams, self._connections, protocol, self._settings)
         return Queries(overlay, client, self._clock, self._settings, self._counter)
 
     def _identified(self, peer: PeerId) -> None:

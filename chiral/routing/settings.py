@@ -49,7 +49,7 @@ class KadSettings(BaseModel):
     alpha: Count = 10
     provider_ttl_s: Seconds = 24 * HOUR_S
     republish_s: Seconds = 12 * HOUR_S
-    retry_s: Seconds = 60.0
+    retry_s: Seconds = 15.0
     """When an announcement that no peer took is tried again."""
     value_ttl_s: Seconds = 48 * HOUR_S
     query_timeout_s: Seconds = 60.0

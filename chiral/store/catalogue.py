@@ -62,7 +62,7 @@ class LmdbCatalogue:
     async def remove(self, root: CID, delete_blocks: list[CID]) -> bool:
         """As the port says. Blocks that a file other than `root` is made of by then stay.
 
-        The file is gone with the first transaction; blocks past the first few hundred follow in transactions of their own.
+        The file is gone with the first transaction; blocks past the first few hundred follow in others.
         """
         keys = [cid.multihash for cid in delete_blocks]
         forget = partial(self._forget, root.multihash, keys[:DELETE_BATCH_BLOCKS])

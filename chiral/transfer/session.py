@@ -107,7 +107,7 @@ class Session(Generic[P]):
         limit = self._limit()
         while ready and self._todo and self._todo[0] < limit:
             index = self._next_todo()
-            if index not in self._open or index in self._arrived:
+            if not self._needed(index):
                 continue  # it came after all from a peer that had been given up
             peer = self._choose(ready, index, now)
             if peer is None:
@@ -158,7 +158,7 @@ class Session(Generic[P]):
                 index
                 for state in self.peers.values()
                 for index, since in state.in_flight.items()
-                if now - since >= self._settings.patience_s and self._asked(index) == 1
+                if now - since >= self._settings.patience_s and self._needed(index) and self._asked(index) == 1
             }
         )
         chosen: list[tuple[P, int]] = []
@@ -169,6 +169,9 @@ class Session(Generic[P]):
                 self._ask(ready, peer, index, now)
                 chosen.append((peer, index))
         return chosen
+
+    def _needed(self, index: int) -> bool:
+        return index in self._open and index not in self._arrived
 
     def _asked(self, index: int) -> int:
         return sum(1 for state in self.peers.values() if index in state.in_flight)
@@ -190,7 +193,7 @@ class Session(Generic[P]):
         state.in_flight.pop(index, None)
         state.brought(size, now)
         self._largest_bytes = max(self._largest_bytes, size)
-        if index not in self._open or index in self._arrived:
+        if not self._needed(index):
             return False
         self._arrived.add(index)
         return True
@@ -220,6 +223,5 @@ class Session(Generic[P]):
                 self._ask_elsewhere(other)
 
     def _ask_elsewhere(self, index: int) -> None:
-        needed = index in self._open and index not in self._arrived
-        if needed and index not in self._queued and not self._asked(index):
+        if self._needed(index) and index not in self._queued and not self._asked(index):
             self._queue(index)

@@ -35,6 +35,16 @@ async def test_content_is_streamed_with_its_length_and_claimed_name(served: Serv
     assert answer.headers["content-disposition"] == "attachment"
 
 
+async def test_a_name_with_half_a_character_harms_nothing(served: Served, tmp_path: Path) -> None:
+    cid = served.node.files.hold(b"x", "half \ud800")
+    async with served.unix() as client:
+        read = await client.get(f"/files/{cid}/content")
+        saved = await client.post(f"/files/{cid}/save", json={"path": str(tmp_path / "out")})
+        listed = await client.get("/files")
+    assert unquote(read.headers["chiral-name"]) == "half ?"
+    assert last_line(saved)["value"]["name"] == listed.json()["items"][0]["name"] == "half ?"
+
+
 async def test_empty_content(served: Served) -> None:
     cid = served.node.files.hold(b"", "nothing")
     async with served.tcp() as client:

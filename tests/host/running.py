@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import trio
+from libp2p.exceptions import BaseLibp2pError
+from libp2p.identity.identify.pb.identify_pb2 import Identify
 
+from chiral.block.varint import encode_varint
 from chiral.clock import SystemClock
+from chiral.errors import ChiralError
 from chiral.events.bus import EventBus
 from chiral.host.connection import Connection
 from chiral.host.host import Host
-from chiral.host.identity import new_identity
+from chiral.host.identity import new_identity, peer_id_of
+from chiral.host.multistream import opening
 from chiral.host.settings import HostSettings
 from chiral.host.upgrade import Upgrader
-from chiral.interface.peer import PeerInfo
+from chiral.interface.peer import PeerId, PeerInfo
 from chiral.interface.streams import Stream
 
 LOOPBACK = "/ip4/127.0.0.1/tcp/0"
@@ -83,15 +88,64 @@ async def settled(condition: Callable[[], bool]) -> None:
             await trio.sleep(0.001)
 
 
+RawHandler = Callable[[Any], Awaitable[None]]
+
+
+async def refuse(muxed: Any) -> None:
+    await muxed.reset()
+
+
+class RawPeer:
+    """Somebody connected to a host who is no host: its streams carry whatever bytes the test writes.
+
+    `answering` lives with each stream that the host opens; it may be changed at any time.
+    """
+
+    def __init__(self, connection: Connection, answering: RawHandler) -> None:
+        self.connection = connection
+        self.answering = answering
+
+    @property
+    def frames_received(self) -> int:
+        return self.connection._muxed.machine.frames_received
+
+    async def serve(self, muxed: Any, peer: PeerId, addr: bytes | None) -> None:
+        with suppress(BaseLibp2pError, ChiralError):
+            await self.answering(muxed)
+
+    async def open(self) -> Any:
+        return await self.connection.open()
+
+    async def ask(self, protocol: str, payload: bytes) -> bytes:
+        """One honest request; raises py-libp2p's errors."""
+        muxed = await self.open()
+        await muxed.finish(opening(protocol) + payload)
+        answer: bytes = await muxed.read_all(1 << 25)
+        assert answer.startswith(opening(protocol))
+        return answer[len(opening(protocol)) :]
+
+    async def claim(self, *protocols: str) -> None:
+        """Push an identity that speaks `protocols`; returns when the host has taken it."""
+        message = Identify(agent_version="raw", protocols=protocols).SerializeToString()
+        await self.ask("/ipfs/id/push/1.0.0", encode_varint(len(message)) + message)
+
+
 @asynccontextmanager
-async def raw_peer(host: Host, number: int = 99) -> AsyncIterator[Connection]:
-    """A connection to `host` of somebody who is no host: its streams carry whatever bytes the test writes."""
+async def raw_peer(host: Host, *, number: int = 99, answering: RawHandler = refuse) -> AsyncIterator[RawPeer]:
+    """A raw peer that has dialled `host`."""
     addr = host.listen_addrs()[0]
     upgrader = Upgrader(new_identity(bytes([number]) * 32), SystemClock())
     tcp = await trio.open_tcp_stream("127.0.0.1", int.from_bytes(addr[-2:], "big"))
     connection = await upgrader.outbound(tcp, host.local_peer, addr)
+    raw: Any = RawPeer(connection, answering)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(connection.run)
-        yield connection
+        nursery.start_soon(connection.serve, raw)
+        yield raw
         await connection.close()
         nursery.cancel_scope.cancel()
+
+
+def raw_id(number: int = 99) -> PeerId:
+    """The peer id of the raw peer `number`."""
+    return peer_id_of(new_identity(bytes([number]) * 32))

@@ -34,7 +34,7 @@ async def pair(net: Net, handler: Callable[[Stream], Awaitable[None]] | None) ->
     if handler is not None:
         asked.serve(KAD, handler)
     asker.add_addrs(asked.local_peer, asked.listen_addrs(), ttl_s=1e6)
-    return KadClient(asker, KAD, KadSettings()), asker, asked
+    return KadClient(asker, asker, KAD, KadSettings()), asker, asked
 
 
 async def test_an_answer_comes_back_and_the_stream_is_gone(autojump_clock: Clock) -> None:

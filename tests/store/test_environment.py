@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import lmdb
@@ -111,7 +112,7 @@ async def test_after_closing_nothing_goes(tmp_path: Path) -> None:
         await store.blocks.put_many([Block.of(b"late")])
 
 
-async def test_closing_waits_for_a_read_under_way(tmp_path: Path) -> None:
+async def test_closing_waits_for_a_read_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = Environment.open(tmp_path, QUICK)
     reading, go_on = threading.Event(), threading.Event()
 
@@ -129,13 +130,17 @@ async def test_closing_waits_for_a_read_under_way(tmp_path: Path) -> None:
         await trio.to_thread.run_sync(environment.close)
         results.append("closed")
 
+    wait_for = environment._reads.wait_for
+
+    def let_the_read_end_and_wait(done: Callable[[], bool]) -> bool:
+        go_on.set()
+        return wait_for(done)
+
+    monkeypatch.setattr(environment._reads, "wait_for", let_the_read_end_and_wait)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(read)
         await trio.to_thread.run_sync(reading.wait, 10)
         nursery.start_soon(close)
-        await trio.testing.wait_all_tasks_blocked()
-        assert results == []
-        go_on.set()
     assert results == ["whole", "closed"]
     environment.close()  # once more does nothing
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import lmdb
@@ -77,6 +79,7 @@ async def test_a_map_full_of_other_things_lets_blocks_be_deleted(tmp_path: Path)
 CHILD = """
 import resource, sys, trio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from chiral.block.block import Block
 from chiral.errors import StoreFullError
@@ -172,3 +175,18 @@ async def test_deletions_go_in_smaller_steps_where_pages_are_short(
     with pytest.raises(StoreFullError):
         await store.blocks.delete_many([block.cid for block in blocks[2000:]])
     assert (await store.blocks.stats()).blocks == 1000
+
+
+async def test_on_a_full_disk_what_was_freed_in_the_file_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = numbered(40, 262_144)
+    async with open_store(tmp_path, StoreSettings(durable=False, disk_reserve_bytes=1 << 20)) as store:
+        await store.blocks.put_many(blocks[:20])
+        monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=0, f_frsize=4096))
+        with pytest.raises(StoreFullError, match="no space left"):
+            await store.blocks.put_many(blocks[20:])
+        await store.blocks.delete_many([block.cid for block in blocks[:10]])
+        assert await store.blocks.put_many(blocks[20:25]) == 5
+        with pytest.raises(StoreFullError, match="no space left"):
+            await store.blocks.put_many(blocks[25:])

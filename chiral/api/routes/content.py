@@ -16,7 +16,7 @@ from chiral.api.context import Context, only_local
 from chiral.api.faults import Fault
 from chiral.api.local_path import file_to_write, folder_to_write
 from chiral.api.query import DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S, CidInPath, TimeoutS
-from chiral.api.records import SavedFile
+from chiral.api.records import SavedFile, as_text
 from chiral.errors import NotFoundError
 
 router = APIRouter(tags=["content"])
@@ -59,7 +59,7 @@ async def read_content(context: Context, cid: CidInPath, timeout_s: TimeoutS = D
                     "cache-control": "no-store",
                     "x-content-type-options": "nosniff",
                     "content-disposition": "attachment",
-                    NAME_HEADER: quote(reader.name[:1024]),
+                    NAME_HEADER: quote(as_text(reader.name[:1024])),
                     DOWNLOAD_HEADER: download,
                 }
             )
