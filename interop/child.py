@@ -65,6 +65,10 @@ class Child:
         """The end of what it wrote to stderr."""
         return self._log.read_text(errors="replace")[-_LOG_TAIL_CHARS:].strip() if self._log.exists() else ""
 
+    def log_end(self) -> str:
+        """The last line of what it wrote to stderr, for a message of one line; empty if it wrote nothing."""
+        return "".join(self.log_tail().splitlines()[-1:])
+
     async def wait_ready(self) -> None:
         """Take the ready line; raises `PeerError` if it does not come in time."""
         with trio.move_on_after(READY_S):

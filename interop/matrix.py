@@ -80,18 +80,17 @@ def _columns(left: Sequence[str], right: Sequence[str]) -> str:
 
 
 def notes(rows: Sequence[tuple[Swarm, list[Cell]]]) -> list[str]:
-    """What stands under the table: what the marks in it mean, and what went wrong where one stands."""
+    """What stands under the table: what the marks in it mean, and for each row what went wrong where one stands."""
     used = {cell.help for _, cells in rows for cell in cells if not cell.error}
     lines = [f"{mark}: {text}" for mark, text in _FOOTNOTES.items() if mark in used]
     for swarm, cells in rows:
-        for cell in cells:
-            if mark := "FAILED" if cell.error else cell.help.value:
-                lines.append(f"{mark} {swarm}, {size_text(cell.size)}: {_one_line(cell.error or cell.helped_after)}")
+        for mark in ("FAILED", *_FOOTNOTES):
+            marked = [cell for cell in cells if mark == ("FAILED" if cell.error else cell.help)]
+            if marked:
+                sizes = ", ".join(size_text(cell.size) for cell in marked)
+                why = " ".join((marked[0].error or marked[0].helped_after).split())[:_NOTE_CHARS]
+                lines.append(f"{mark} {swarm}, {sizes}: {why}")
     return lines
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:_NOTE_CHARS]
 
 
 async def run(swarms: Sequence[Swarm], sizes: Sequence[int], base: Path) -> list[tuple[Swarm, list[Cell]]]:

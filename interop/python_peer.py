@@ -60,13 +60,12 @@ class PythonPeer:
                 check=False,
             )
             return self._lines(arguments, done)
-        raise PeerError(f"python: no answer to {arguments[0]} within {timeout_s:.0f} s: {self._child.log_tail()}")
+        raise PeerError(f"python: no answer to {arguments[0]} within {timeout_s:.0f} s: {self._child.log_end()}")
 
     def _lines(self, arguments: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
         if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").strip()
-            log = self._child.log_tail()
-            message = f"python: {arguments[0]}: {said}" + (f"; the node's log: {log}" if log else "")
+            said, log = done.stderr.decode(errors="replace").strip(), self._child.log_end()
+            message = f"python: {arguments[0]}: {said}" + (f"; its log ends: {log}" if log else "")
             raise CommandError(message, done.returncode)
         return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
 

@@ -35,7 +35,7 @@ def test_the_table_shows_marks_and_failures() -> None:
     assert row(swarm, cells).split() == ["rust-newest", "python", "go", "0.500", "s", "0.250", "sc", "FAILED"]
     below = notes([(swarm, cells)])
     assert below[0].startswith("c: ")
-    assert below[1:] == [f"c {swarm}, 1 B: nobody", f"FAILED {swarm}, 2 B: it broke off"]
+    assert below[1:] == [f"FAILED {swarm}, 2 B: it broke off", f"c {swarm}, 1 B: nobody"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import trio
 from chiral.block.cid import CID
 from chiral.clock import Clock
 from chiral.dag.file_info import FileInfo
-from chiral.errors import NotFoundError, StoreError
+from chiral.errors import IntegrityError, NotFoundError, StoreError
 from chiral.files.manifest import read_held
 from chiral.interface.blockstore import Blockstore
 from chiral.interface.catalogue import Catalogue, FileRecord
@@ -93,10 +93,14 @@ class Shelf:
 
     async def _remove(self, root: CID) -> tuple[FileRecord, list[CID]]:
         record = await self.catalogue.get(root)
-        found = await self.info(root)
-        if record is None or found is None:
+        if record is None:
             raise NotFoundError(f"{root} is not a file held here", hint="'chiral ls' shows those that are")
-        chunks = list(dict.fromkeys(found[0].chunk_cids))
+        try:
+            found = await self.info(root)
+        except IntegrityError as error:
+            logger.warning("%s; its blocks stay in the store", error.message)
+            found = None
+        chunks = list(dict.fromkeys(found[0].chunk_cids)) if found is not None else []
         used = self._used()
         shared = await self.catalogue.chunk_users(root, chunks)
         own = [chunk for chunk, by_others in zip(chunks, shared, strict=True) if not by_others]

@@ -26,7 +26,7 @@ class ConnectionLostError(StreamResetError):
 class Connection:
     """Wraps the muxer of one connection: `run` is its life, `serve` answers its streams, `open` makes new ones."""
 
-    __slots__ = ("_muxed", "addr", "direction", "peer", "since")
+    __slots__ = ("_muxed", "_used", "_used_at", "addr", "direction", "over", "peer", "since")
 
     def __init__(self, muxed: FastMuxed, peer: PeerId, addr: bytes, direction: Direction, since: float) -> None:
         self._muxed = muxed
@@ -34,6 +34,10 @@ class Connection:
         self.addr = addr
         self.direction: Direction = direction
         self.since = since
+        self._used_at = trio.current_time()
+        self._used = trio.Event()
+        self.over = trio.Event()
+        """Set once the connection has ended."""
 
     @property
     def alive(self) -> bool:
@@ -42,7 +46,11 @@ class Connection:
 
     async def run(self) -> None:
         """Move frames until the connection ends, whoever ends it."""
-        await self._muxed.start()
+        try:
+            await self._muxed.start()
+        finally:
+            self.over.set()
+            self._used.set()
 
     async def serve(self, inbound: Inbound) -> None:
         """Serve the remote's streams. What it had sent whole when the connection ended is still served, for a while."""
@@ -55,10 +63,26 @@ class Connection:
 
     async def open(self) -> MuxedStream:
         """A new stream on this connection; raises `ConnectionLostError` if the connection is gone."""
+        self._used_at = trio.current_time()
+        self._used.set()
+        return await self.open_unused()
+
+    async def open_unused(self) -> MuxedStream:
+        """As `open`, for a stream that does not count as use."""
         try:
             return await self._muxed.open_stream()
         except BaseLibp2pError as error:
             raise ConnectionLostError(f"connection to {self.peer.short} is closed") from error
+
+    def idle_s(self) -> float:
+        """Seconds since a stream was last opened here, or since the connection stands."""
+        return trio.current_time() - self._used_at
+
+    async def until_used(self) -> None:
+        """Wait for the next stream opened here, or the connection's end."""
+        if not self.over.is_set():
+            self._used = trio.Event()
+            await self._used.wait()
 
     async def close(self) -> None:
         """End the connection; never waits for the peer."""

@@ -6,7 +6,9 @@ answered is not dialled again for a moment, unless an address is new; one where 
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import socket
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
@@ -99,7 +101,8 @@ async def _open_tcp(endpoint: Endpoint) -> trio.SocketStream:
             return await trio.open_tcp_stream(endpoint.host, endpoint.port, local_address=local)
         return await _connect(endpoint)
     except OSError as error:
-        raise PeerUnreachableError((error.strerror or str(error)).lower()) from error
+        known = error.errno in errno.errorcode
+        raise PeerUnreachableError(os.strerror(error.errno).lower() if known else str(error)) from error
     except ValueError as error:  # a name that cannot be asked of a resolver
         raise PeerUnreachableError(f"{endpoint.host[:80]!r} is not a host name") from error
 

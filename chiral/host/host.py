@@ -25,6 +25,7 @@ from chiral.host.connection import Connection, ConnectionLostError
 from chiral.host.connection_table import ConnectionTable
 from chiral.host.dialer import Dialer
 from chiral.host.dials import Dials
+from chiral.host.hold import hold_while_used
 from chiral.host.identity import peer_id_of
 from chiral.host.inbound import Inbound
 from chiral.host.introductions import Introductions
@@ -200,6 +201,7 @@ class Host:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(connection.serve, self._inbound)
+                nursery.start_soon(hold_while_used, connection, lambda: self._acquaintances.of(connection.peer).agent)
                 nursery.start_soon(self._introductions.ask, connection)
                 try:
                     await connection.run()

@@ -64,7 +64,7 @@ class FastMuxed(IMuxedConn):
         self._closing = False
         self._scope: trio.CancelScope | None = None
 
-    # --- what is known -------------------------------------------------------------------------------------------
+    # -- what is known
 
     @property
     def is_initiator(self) -> bool:
@@ -105,7 +105,7 @@ class FastMuxed(IMuxedConn):
     def get_connection_type(self) -> ConnectionType:
         return self._session.get_connection_type()
 
-    # --- streams -------------------------------------------------------------------------------------------------
+    # -- streams
 
     async def open_stream(self) -> FastStream:
         """A new stream, of which nothing is sent yet; waits for a free slot below the limits.
@@ -127,7 +127,7 @@ class FastMuxed(IMuxedConn):
             await self._acceptors.park()
         raise MuxedConnUnavailable(self._why_closed())
 
-    # --- life ----------------------------------------------------------------------------------------------------
+    # -- life
 
     async def start(self) -> None:
         """Run the connection to its end. Raises nothing but cancellation."""
@@ -198,7 +198,7 @@ class FastMuxed(IMuxedConn):
     def _why_closed(self) -> str:
         return f"the connection has ended: {self.death or 'closed'}"
 
-    # --- waking --------------------------------------------------------------------------------------------------
+    # -- waking
 
     def _tell(self, events: list[Event]) -> None:
         for event in events:

@@ -67,7 +67,7 @@ class FastStream(IMuxedStream):
         """Bytes that can be read without waiting."""
         return self._state.inbox.size
 
-    # --- reading -------------------------------------------------------------------------------------------------
+    # -- reading
 
     async def read(self, n: int | None = None) -> bytes:
         """1 to `n` bytes, or all there are at the moment for None; waits for the first.
@@ -135,7 +135,7 @@ class FastStream(IMuxedStream):
         state.read_wanted = count
         await self._readers.park()
 
-    # --- writing -------------------------------------------------------------------------------------------------
+    # -- writing
 
     async def write(self, data: bytes | bytearray | memoryview, *, more: bool = True) -> None:
         """Send all of `data`, waiting while the peer's window or the connection's backlog is full.
@@ -144,7 +144,7 @@ class FastStream(IMuxedStream):
         `MuxedStreamReset` if the stream or connection died.
         """
         view = immutable(data)
-        conn, state, has_turn = self._conn, self._state, False
+        conn, state, has_turn, was_cut = self._conn, self._state, False, self._is_cut
         try:
             while True:
                 self._check_writable()
@@ -153,9 +153,10 @@ class FastStream(IMuxedStream):
                     view = view[taken:]
                     if more or view:
                         conn.nudge()
-                    self._is_cut = bool(view) and (self._is_cut or taken > 0)
                     if not view:
+                        self._is_cut = was_cut
                         return
+                    self._is_cut |= taken > 0
                 if has_turn:
                     has_turn = False
                     conn.let_write()
@@ -187,7 +188,7 @@ class FastStream(IMuxedStream):
         if state.finishing:
             raise MuxedStreamClosed(f"stream {state.id}: this side has ended")
 
-    # --- ending --------------------------------------------------------------------------------------------------
+    # -- ending
 
     async def close(self) -> None:
         """End this side after what was written, as py-libp2p means it: reading goes on. Never waits.
@@ -241,7 +242,7 @@ class FastStream(IMuxedStream):
         else:
             await self.reset()
 
-    # --- for the connection --------------------------------------------------------------------------------------
+    # -- for the connection
 
     def wake_reader(self) -> None:
         self._readers.unpark_all()

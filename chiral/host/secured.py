@@ -60,7 +60,7 @@ class FastSession(BaseSession):
         self.bytes_sent = 0
         self.negotiated_security_protocol: str | None = None
 
-    # --- messages, for the muxer ---------------------------------------------------------------------------------
+    # -- messages, for the muxer
 
     async def receive(self) -> list[bytes]:
         """The next decrypted messages, at least one and not empty; always a checkpoint.
@@ -133,7 +133,7 @@ class FastSession(BaseSession):
         self._opener.relax()
         self.sealer.relax()
 
-    # --- bytes, for py-libp2p's negotiation ----------------------------------------------------------------------
+    # -- bytes, for py-libp2p's negotiation
 
     async def read(self, n: int | None = None) -> bytes:
         """1 to `n` bytes, or one whole message for None. Raises as `receive` does."""
@@ -159,7 +159,7 @@ class FastSession(BaseSession):
         """Close the transport; what is under way fails."""
         await self._raw.close()
 
-    # --- what is known -------------------------------------------------------------------------------------------
+    # -- what is known
 
     def get_remote_address(self) -> tuple[str, int] | None:
         """Host and port of the other side, for IPv6 too; None where the transport has none."""
@@ -177,7 +177,7 @@ class FastSession(BaseSession):
     def get_connection_type(self) -> ConnectionType:
         return self._raw.get_connection_type()
 
-    # --- ciphertext ----------------------------------------------------------------------------------------------
+    # -- ciphertext
 
     async def _receive_ciphertext(self) -> None:
         try:

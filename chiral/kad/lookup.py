@@ -148,6 +148,11 @@ class Lookup:
         return self._tally.asked
 
     @property
+    def stalled(self) -> list[PeerId]:
+        """The peers that were asked longer ago than a stall and have neither answered nor failed."""
+        return [candidate.peer for candidate in self._order if candidate.state is _State.STALLED]
+
+    @property
     def heard(self) -> int:
         """How many different peers were heard of, the seeds and the dead among them."""
         return self._tally.heard
@@ -192,7 +197,7 @@ class Lookup:
 
     def _mark_stalled(self, now: float) -> None:
         for candidate in self._order:
-            if candidate.state is _State.ASKED and now - candidate.asked_at >= self._limits.stall_s:
+            if candidate.state is _State.ASKED and now >= candidate.asked_at + self._limits.stall_s:
                 candidate.state = _State.STALLED
 
     def _front(self) -> Iterator[_Candidate]:

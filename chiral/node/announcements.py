@@ -113,10 +113,11 @@ class Announcements:
             if file.with_root:
                 keys += root_keys(file.root)
             keys += await self._chunk_keys(file.root)
-            if len(keys) >= _KEYS_AT_ONCE:
-                await self._provide(keys)
-                keys = []
-        await self._provide(keys)
+            while len(keys) >= _KEYS_AT_ONCE:
+                await self._provide(keys[:_KEYS_AT_ONCE])
+                del keys[:_KEYS_AT_ONCE]
+        if keys:
+            await self._provide(keys)
 
     async def _chunk_keys(self, root: CID) -> list[bytes]:
         """Nothing for a file that is gone meanwhile."""
@@ -128,10 +129,7 @@ class Announcements:
             return []
 
     async def _provide(self, keys: Sequence[bytes]) -> None:
-        keys = list(dict.fromkeys(keys))
-        for start in range(0, len(keys), _KEYS_AT_ONCE):
-            part = keys[start : start + _KEYS_AT_ONCE]
-            try:
-                await self._routing.provide(part)
-            except ChiralError as error:
-                logger.warning("%d keys could not be announced: %s", len(part), error)
+        try:
+            await self._routing.provide(list(dict.fromkeys(keys)))
+        except ChiralError as error:
+            logger.warning("%d keys could not be announced: %s", len(keys), error)

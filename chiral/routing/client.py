@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 import trio
 
-from chiral.errors import ProtocolError, RequestTimeoutError, StreamResetError
+from chiral.errors import ProtocolError, RemoteError, RequestTimeoutError, StreamResetError
 from chiral.interface.peer import PeerId
 from chiral.interface.streams import Connections, Stream, Streams
 from chiral.kad.framing import frame_message
@@ -93,11 +93,12 @@ class KadClient:
         stream = await self._streams.open(peer, [self._protocol])
         try:
             yield stream
-            await stream.close()
         except BaseException:
             with trio.move_on_after(_RESET_S, shield=True):
                 await stream.reset()
             raise
+        with suppress(RemoteError):  # the answer is here; how the remote leaves does not matter any more
+            await stream.close()
 
     @asynccontextmanager
     async def _place(self, peer: PeerId) -> AsyncIterator[None]:

@@ -95,9 +95,14 @@ class Overlay:
                 continue
             if peer == self.table.local:
                 continue
-            if peer not in known or not set(entry.addrs) <= set(self._connections.addrs_of(peer)):
+            if peer not in known or self._tells_more(peer, entry):
                 infos.append(PeerInfo(peer, clean_addrs(peer, entry.addrs, self._settings.inbound.addrs_per_record)))
         return infos
+
+    def _tells_more(self, peer: PeerId, entry: PeerEntry) -> bool:
+        # Of a connected peer nobody else need tell, and nobody can crowd out the address that works.
+        connected = self._connections.is_connected(peer)
+        return not connected and not set(entry.addrs) <= set(self._connections.addrs_of(peer))
 
     def remember(self, info: PeerInfo) -> None:
         """Keep addresses that another peer told, for a while."""

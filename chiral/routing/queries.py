@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import trio
 
 from chiral.clock import Clock
-from chiral.errors import RemoteError
+from chiral.errors import RemoteError, RequestTimeoutError
 from chiral.interface.peer import PeerId
 from chiral.kad.key import KadKey
 from chiral.kad.lookup import Lookup, LookupLimits
@@ -57,6 +57,9 @@ class Queries:
             outcome.succeeded = bool(lookup.closest(1))
         if not lookup.finished:
             lookup.stop()
+        for peer in lookup.stalled:
+            # The lookup went on without it before its deadline came, and the next one is not to wait for it again.
+            self.overlay.failed(peer, RequestTimeoutError(f"{peer.short} stalled"))
         return lookup
 
     async def _run(self, drive: _Drive) -> None:

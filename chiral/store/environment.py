@@ -34,7 +34,7 @@ _DIRECTORY_MODE = 0o700
 
 
 class Environment:
-    """The opened store. `read` and `write` take functions of a transaction; nothing else touches LMDB."""
+    """The opened store, for one trio run. `read` and `write` take functions of a transaction; only these use LMDB."""
 
     def __init__(self, lock: DirectoryLock, handle: lmdb.Environment, directory: Path, settings: StoreSettings) -> None:
         self.directory = directory

@@ -61,5 +61,8 @@ def _range_of(data_file: Path) -> tuple[int, int] | None:
 
 
 def _shared_bytes() -> int:
-    """Resident memory of this process that files back."""
-    return int(_STATM.read_bytes().split()[_SHARED_FIELD]) * _PAGE_BYTES
+    """Resident memory of this process that files back; 0 if it cannot be told just now."""
+    try:
+        return int(_STATM.read_bytes().split()[_SHARED_FIELD]) * _PAGE_BYTES
+    except OSError:  # no descriptor free: trimming can wait, storing must not fail for it
+        return 0

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chiral.errors import StoreFullError
+from chiral.errors import StoreError, StoreFullError
 
 if TYPE_CHECKING:
     from chiral.store.schema import AnyTransaction, Tables
@@ -28,13 +28,16 @@ class Room:
         self._disk_reserve = disk_reserve_bytes
 
     def require(self, txn: AnyTransaction, tables: Tables, incoming_bytes: int) -> None:
-        """Raise `StoreFullError` unless `incoming_bytes` more fit both."""
+        """Raise `StoreFullError` unless `incoming_bytes` more fit both, `StoreError` if the disk cannot be asked."""
         used = pages_size(txn, tables)
         if used + incoming_bytes > self._limit:
             raise map_full(self._directory)
         # The file never shrinks: what it has over the pages in use are pages freed earlier, which are filled first.
-        free_inside = max(0, (self._directory / DATA_FILE).stat().st_size - used)
-        disk = os.statvfs(self._directory)
+        try:
+            free_inside = max(0, (self._directory / DATA_FILE).stat().st_size - used)
+            disk = os.statvfs(self._directory)
+        except OSError as error:
+            raise StoreError(f"the store's directory {self._directory} is out of reach: {error.strerror}") from error
         if free_inside + disk.f_bavail * disk.f_frsize < self._disk_reserve + incoming_bytes:
             raise disk_full(self._directory)
 

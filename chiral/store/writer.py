@@ -68,6 +68,7 @@ class Writer:
         self._budget = Budget(queue_bytes, MAX_QUEUED_JOBS)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
+        self._door = threading.Lock()
         # A daemon, so that a process that ends without closing its store does not hang; LMDB survives that.
         self._thread = threading.Thread(target=self._work, name="chiral-store-writer", daemon=True)
         self._thread.start()
@@ -83,11 +84,14 @@ class Writer:
         `StoreFullError`, `StoreError`.
         """
         await self._budget.acquire(size_bytes)
-        if self._closed:
+        job = _Job(apply, size_bytes, grows, trio.lowlevel.current_trio_token())
+        with self._door:  # nothing may be queued after the mark that ends the thread: nobody would answer it
+            closed = self._closed
+            if not closed:
+                self._queue.put(job)
+        if closed:
             self._budget.release(size_bytes)
             raise StoreError("the store is closed")
-        job = _Job(apply, size_bytes, grows, trio.lowlevel.current_trio_token())
-        self._queue.put(job)
         with trio.CancelScope(shield=shield):
             await job.done.wait()
         if job.error is not None:
@@ -96,9 +100,10 @@ class Writer:
 
     def close(self) -> None:
         """Finish what is queued and end the thread; a second call does nothing. Blocks for as long as that takes."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put(None)
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
         self._thread.join()
 
     def _work(self) -> None:

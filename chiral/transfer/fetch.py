@@ -104,8 +104,7 @@ class BlockFetch:
         They are verified and stored. The look-ahead moves on from here. For one reader, which goes forward only.
         Raises `RequestTimeoutError` when it has waited `stall_s` seconds in which nothing came.
         """
-        self._session.position = index
-        self._changed.set()
+        self._move_to(index)
         await trio.lowlevel.checkpoint()
         since = self._clock.monotonic()
         while index not in self._ready:
@@ -117,8 +116,12 @@ class BlockFetch:
         taken: list[memoryview] = []
         while len(taken) < most and (data := self._ready.pop(index + len(taken), None)) is not None:
             taken.append(data)
-        self._session.position = index + len(taken)
+        self._move_to(index + len(taken))
         return taken
+
+    def _move_to(self, index: int) -> None:
+        self._session.position = index
+        self._changed.set()
 
     async def run(self) -> None:
         """Fetch until nothing is wanted.

@@ -32,8 +32,6 @@ class Connection:
         self._liveness = Liveness(self.limits.ping_interval_s, self.limits.ping_timeout_s, now)
         self._receiver = Receiver(self.limits, self._table, self._outbox, self._liveness, now)
 
-    # --- what is known -------------------------------------------------------------------------------------------
-
     @property
     def inbound_streams(self) -> int:
         return self._table.inbound
@@ -94,8 +92,6 @@ class Connection:
     def frames_received(self) -> int:
         return self._receiver.frames
 
-    # --- bytes and time in ---------------------------------------------------------------------------------------
-
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take in decrypted bytes, cut anywhere. Raises `YamuxError`; then the connection must end."""
         try:
@@ -117,8 +113,6 @@ class Connection:
         for stream in [stream for stream, until in self._table.lingering.items() if until <= now]:
             self.reset(stream)
         return self._liveness.deadline(now)
-
-    # --- streams begin -------------------------------------------------------------------------------------------
 
     def open_stream(self) -> Stream:
         """A new stream; nothing is sent before its first data, end or `flush`.
@@ -144,8 +138,6 @@ class Connection:
             self._outbox.schedule(stream)
         elif stream.ack_due:
             self._outbox.flush_acks()
-
-    # --- streams in use ------------------------------------------------------------------------------------------
 
     def send(self, stream: Stream, data: memoryview) -> int:
         """Take as much of `data` as credit and backlog allow, to be sent; returns how many bytes, 0 to all.
@@ -219,8 +211,6 @@ class Connection:
             self._table.unread_bytes -= stream.inbox.size
         stream.inbox.clear()
 
-    # --- the end -------------------------------------------------------------------------------------------------
-
     def go_away(self, code: GoAwayCode) -> None:
         """Tell the peer that the connection ends: after all that waits if it is a normal end, else instead of it."""
         self._outbox.say_farewell(code)
@@ -232,8 +222,6 @@ class Connection:
             self._receiver.end_by(stream, ResetBy.CONNECTION)
         self._outbox.clear()
         return streams
-
-    # --- bytes out -----------------------------------------------------------------------------------------------
 
     @property
     def has_output(self) -> bool:

@@ -56,7 +56,9 @@ async def _turns(run: Run, stack: AsyncExitStack) -> list[Turn]:
     for asks, gives in pairs:
         if gives is not Kind.RUST_054:  # it closes the connection after each answer
             asking = Asking(requesters[asks], providers[gives])
-            turns.append(Turn(f"{work.LATENCY.name}, {pair(NAMES[asks], NAMES[gives])}", partial(_latency, asking, count)))
+            turns.append(
+                Turn(f"{work.LATENCY.name}, {pair(NAMES[asks], NAMES[gives])}", partial(_latency, asking, count))
+            )
     return turns
 
 

@@ -79,14 +79,16 @@ def _seal() -> float:
 async def _tcp(folder: Path, number: int) -> Sequence[Sample]:
     """Sent until the other process has said that it has read the last byte."""
     data = memoryview(bytes(BLOCK_BYTES))
-    async with running([sys.executable, "-m", "interop.bench.tcp_sink"], folder / "sink.log") as sink:
-        async with await trio.open_tcp_stream("127.0.0.1", sink.ready["port"]) as stream:
-            started = time.perf_counter()
-            for _ in range(_SENT_BYTES // BLOCK_BYTES):
-                await stream.send_all(data)
-            await stream.send_eof()
-            await stream.receive_some(1)
-            rate = _rate(_SENT_BYTES, started)
+    async with (
+        running([sys.executable, "-m", "interop.bench.tcp_sink"], folder / "sink.log") as sink,
+        await trio.open_tcp_stream("127.0.0.1", sink.ready["port"]) as stream,
+    ):
+        started = time.perf_counter()
+        for _ in range(_SENT_BYTES // BLOCK_BYTES):
+            await stream.send_all(data)
+        await stream.send_eof()
+        await stream.receive_some(1)
+        rate = _rate(_SENT_BYTES, started)
     return [Sample(TCP, CEILING, rate)]
 
 

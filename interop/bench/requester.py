@@ -1,7 +1,7 @@
 """A process that asks for blocks and keeps none: Chiral's host and block client behind the lines of the Go peer.
 
-`python -m interop.bench.requester`. It knows `connect`, `bench-blocks` and `latency` as `interop/README.md` has them, and
-does in each what the Go peer does: no block is verified, and a request that a closing connection cut off is sent again.
+It knows `connect`, `bench-blocks` and `latency` as `interop/README.md` has them and does in each what the Go peer does:
+no block is verified, and a request that a closing connection cut off is sent again.
 """
 
 from __future__ import annotations

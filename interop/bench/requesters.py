@@ -78,7 +78,7 @@ class Asking:
 
 async def provide(kind: Kind, peer: Timed, size: int, folder: Path) -> Provider:
     """Have `peer` add a file of random bytes, the same for every kind, and a file of one byte."""
-    big, small = folder / "blocks", folder / "byte"
+    big, small = folder / "blocks.bin", folder / "byte.bin"
     await trio.to_thread.run_sync(filling.write, big, size, Data.RANDOM, f"blocks {size}")
     small.write_bytes(ONE_BYTE)
     added = await peer.add(big, announce=False)
@@ -97,7 +97,7 @@ async def open_provider(kind: Kind, folder: Path, size: int) -> AsyncIterator[Pr
 @asynccontextmanager
 async def open_requester(kind: Kind, folder: Path) -> AsyncIterator[LinePeer]:
     """A running requester; in Python one that keeps nothing, as the Rust and Go peers keep nothing in a benchmark."""
-    folder.mkdir(parents=True, exist_ok=True)
+    await trio.Path(folder).mkdir(parents=True, exist_ok=True)
     if kind is not Kind.PYTHON:
         async with open_line_peer(kind, folder, (), ()) as peer:
             yield peer

@@ -23,7 +23,7 @@ _TRIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One contestant at one work. `play` is given the round's number, 0 for the warm-up, and returns what it measured."""
+    """One contestant at one work. `play` is given the round's number, 0 for the warm-up, and returns its figures."""
 
     name: str
     play: Callable[[int], Awaitable[Sequence[Sample]]]
@@ -38,10 +38,12 @@ async def take_turns(run: Run, turns: Sequence[Turn], *, rounds: int | None = No
     failed: Counter[str] = Counter()
     for number in range(0 if warm_up else 1, wanted + 1):
         if number > 1 and run.spent:
-            run.failed(turns[0].name, f"the time was up after {number - 1} of {wanted} rounds, for this and what is with it")
+            run.failed(
+                turns[0].name, f"the time was up after {number - 1} of {wanted} rounds, for this and what is with it"
+            )
             return
         run.say(f"  round {number} of {wanted}" if number else "  warm-up")
-        for turn in rotated(turns, number):
+        for turn in rotated(turns, number - 1):
             if failed[turn.name] < _TRIES:
                 failed[turn.name] += not await _play(run, turn, number)
 

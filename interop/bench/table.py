@@ -38,8 +38,8 @@ def reach_table(verdicts: Sequence[Verdict]) -> str:
     rows = []
     for verdict in verdicts:
         goal = verdict.goal
-        reached = _NONE if verdict.value is None else _with_unit(verdict.value, goal.unit)
-        limits = [_with_unit(goal.at_least, goal.unit), _with_unit(goal.aim, goal.unit)]
+        reached = _NONE if verdict.value is None else f"{number(verdict.value)} {goal.unit}"
+        limits = [f"{limit:g} {goal.unit}" for limit in (goal.at_least, goal.aim)]
         rows.append([goal.text, reached, *limits, verdict.text])
     return markdown(["goal", "reached", "wanted", "aim", "verdict"], rows)
 
@@ -83,10 +83,7 @@ def _figure(series: Series) -> str:
     return f"{number(series.median)} ({number(min(series.values))}-{number(max(series.values))})"
 
 
-def _with_unit(value: float, unit: str) -> str:
-    return f"{number(value)} {unit}"
-
-
 def progress_line(work: Work, who: str, value: float) -> str:
     """One sample, as shown while a run lasts."""
-    return f"{work.name}, {who}: {number(value)} {work.unit}"
+    place = f" on {work.place}" if work.place else ""
+    return f"{work.name}{place}, {who}: {number(value)} {work.unit}"

@@ -108,7 +108,7 @@ async def open_timed(
     kind: Kind, folder: Path, *, bootstrap: Sequence[str] = (), options: Sequence[str] = ()
 ) -> AsyncIterator[Timed]:
     """A running peer of `kind` with its log and data in `folder`, which is made."""
-    folder.mkdir(parents=True, exist_ok=True)
+    await trio.Path(folder).mkdir(parents=True, exist_ok=True)
     if kind is Kind.PYTHON:
         async with open_python_peer(folder, bootstrap, options) as node:
             yield TimedNode(node)

@@ -1,4 +1,4 @@
-"""What is measured: the names of the works and of who does them, in one place, so that goals and tables mean the same."""
+"""What is measured: the names of the works and of who does them, in one place, so that goals and tables agree."""
 
 from __future__ import annotations
 

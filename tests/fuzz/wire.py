@@ -107,7 +107,7 @@ def use(rng: random.Random, machine: Connection, pieces: Iterable[bytes]) -> Non
             machine.receive(piece, now)
             while (stream := machine.accept()) is not None:
                 machine.take(stream, rng.choice([1, EVERYTHING]), now)
-                rng.choice([machine.finish, machine.reset, machine.flush, lambda _: None])(stream)
+                rng.choice([machine.finish, machine.reset, machine.flush])(stream)
             if rng.random() < 0.3:
                 output(machine, rng.choice([64, 1000, MAX_PLAINTEXT_BYTES]))
     except ProtocolError:

@@ -104,6 +104,7 @@ class RawPeer:
     def __init__(self, connection: Connection, answering: RawHandler) -> None:
         self.connection = connection
         self.answering = answering
+        self.answered = 0
 
     @property
     def frames_received(self) -> int:
@@ -112,6 +113,11 @@ class RawPeer:
     async def serve(self, muxed: Any, peer: PeerId, addr: bytes | None) -> None:
         with suppress(BaseLibp2pError, ChiralError):
             await self.answering(muxed)
+        self.answered += 1
+
+    async def identified(self, host: Host) -> None:
+        """Return when the host has asked who this is, and heard nothing."""
+        await settled(lambda: self.answered > 0 and host.connections()[0].streams == 0)
 
     async def open(self) -> Any:
         return await self.connection.open()

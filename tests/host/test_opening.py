@@ -68,7 +68,7 @@ async def facing(remote: Remote, *claims: str) -> AsyncIterator[tuple[Host, RawP
         async with host.run(), raw_peer(host) as raw:
             if claims:
                 await raw.claim(*claims)
-            await settled(lambda: host.is_connected(PEER) and host.connections()[0].streams == 0)
+            await raw.identified(host)
             raw.answering = remote.answer
             yield host, raw
 
@@ -159,7 +159,7 @@ async def test_an_answer_that_is_none_is_an_error_and_the_connection_lives(
 ) -> None:
     remote = Remote()
     remote.says, remote.then = says, then
-    async with facing(remote, *claims) as (host, raw):
+    async with facing(remote, *claims) as (host, _):
         with pytest.raises(error):
             await ask(host)
         remote.says, remote.speaks = None, {OLD}
@@ -207,7 +207,7 @@ async def test_33_mib_for_an_answer_is_cut_off_at_32() -> None:
 async def test_a_peer_that_never_agrees_is_given_up_in_time(autojump_clock: MockClock) -> None:
     autojump_clock.autojump_threshold = 0.05
     remote = Remote()
-    async with facing(remote) as (host, raw):
+    async with facing(remote) as (host, _):
         remote.says, remote.then = HEADER, "flush"
         with pytest.raises(RequestTimeoutError, match="did not agree on a protocol in 10 s"):
             await ask(host)
@@ -222,36 +222,19 @@ async def test_a_request_that_is_cancelled_resets_its_stream_alone() -> None:
         await muxed.read(4096)
         await muxed.write(opening(OLD) + b"so far")
         at_it.set()
-        try:
-            await muxed.write(bytes(1 << 20))
-        finally:
-            reset.set()
+        await settled(lambda: muxed.is_reset)
+        reset.set()
 
     remote = Remote()
     async with facing(remote, OLD) as (host, raw):
         raw.answering = hold
         async with trio.open_nursery() as nursery:
-            with trio.CancelScope() as scope:
-                nursery.start_soon(self_cancel, at_it, scope)
-                await ask_without_end(host)
+            nursery.start_soon(ask, host)
+            await at_it.wait()
+            nursery.cancel_scope.cancel()
         await reset.wait()
         raw.answering, remote.speaks = remote.answer, {OLD}
         assert await ask(host) == b"answer"
-
-
-async def self_cancel(when: trio.Event, scope: trio.CancelScope) -> None:
-    await when.wait()
-    scope.cancel()
-
-
-async def ask_without_end(host: Host) -> None:
-    stream = await host.open(PEER, [OLD])
-    try:
-        await stream.finish(b"?")
-        assert await stream.read(100) == b"so far"
-        await trio.sleep_forever()
-    finally:
-        await stream.reset()
 
 
 # -- Connections that are gone

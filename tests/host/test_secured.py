@@ -55,7 +55,9 @@ async def test_who_is_there_is_told() -> None:
     assert not theirs.is_initiator
     assert ours.get_connection_type() is ConnectionType.DIRECT
     (address,) = ours.get_transport_addresses()
-    host, port = ours.get_remote_address()
+    address_there = ours.get_remote_address()
+    assert address_there is not None
+    host, port = address_there
     assert str(address) == f"/ip4/{host}/tcp/{port}"
     await ours.close()
     assert ours.get_remote_address() == (host, port)

@@ -72,7 +72,9 @@ def test_a_stalled_peer_frees_its_place_and_does_not_hold_the_end() -> None:
     assert lookup.next_stall() == 3.0
     lookup.answered(PEERS[1], [])
     assert lookup.next_queries(2.9) == []
+    assert lookup.stalled == []
     assert lookup.next_queries(3.0) == [PEERS[2]]
+    assert lookup.stalled == [PEERS[0]]
     assert lookup.next_stall() == 6.0
     lookup.answered(PEERS[2], [])
     assert lookup.finished

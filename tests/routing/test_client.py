@@ -22,6 +22,7 @@ from chiral.kad.messages import Message, MessageType
 from chiral.routing.client import KadClient
 from chiral.routing.inbox import Inbox
 from chiral.routing.settings import KadSettings
+from tests.fakes.link import FakeStream
 from tests.fakes.stream_node import FakeNode, peer_id
 from tests.routing.net import KAD, Net, Scripted, running
 
@@ -59,6 +60,45 @@ async def test_a_reset_is_tried_once_more(autojump_clock: Clock) -> None:
     async with running() as net:
         client, _, asked = await pair(net, once)
         assert await client.request(asked.local_peer, ASK) == ASK
+
+
+@pytest.mark.parametrize(("losses", "served"), [(5, True), (6, False)])
+async def test_connections_lost_under_a_stream_are_made_anew(autojump_clock: Clock, losses: int, served: bool) -> None:
+    calls = 0
+
+    async def lose(stream: Stream) -> None:
+        nonlocal calls
+        calls += 1
+        await stream.read(1000)
+        if calls <= losses:
+            net.swarm.nodes[peer_id(2)].close_all()
+        await stream.write(frame_message(ASK))
+
+    async with running() as net:
+        client, asker, asked = await pair(net, lose)
+        if served:
+            assert await client.request(asked.local_peer, ASK) == ASK
+        else:
+            with pytest.raises(StreamResetError):
+                await client.request(asked.local_peer, ASK)
+        assert calls == 6
+        assert len(asker.connections()) <= 1
+
+
+async def test_a_connection_lost_after_the_answer_does_not_matter(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(stream: FakeStream) -> None:
+        if stream.peer == asked.local_peer:
+            stream.break_()
+            raise StreamResetError("connection died")
+
+    async with running() as net:
+        client, asker, asked = await pair(net, handler := Scripted(ASK))
+        monkeypatch.setattr(FakeStream, "close", gone)
+        assert await client.request(asked.local_peer, ASK) == ASK
+        assert len(handler.requests) == 1
+        assert asker.open_streams() == 0
 
 
 async def test_two_resets_are_an_error(autojump_clock: Clock) -> None:

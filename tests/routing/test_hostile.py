@@ -79,8 +79,14 @@ async def test_stalling_peers_hold_a_lookup_for_seconds_not_for_ever(autojump_cl
             start = trio.current_time()
             found = {info.peer for info in await net.nodes[10].kad.closest_peers(KEY)}
             assert trio.current_time() - start <= 3.1
+            await trio.sleep(10)
+            await net.nodes[10].kad.closest_peers(KEY)
+            start = trio.current_time()
+            await net.nodes[10].kad.closest_peers(KEY)
+            assert trio.current_time() == start
         live = {node.peer for node in net.nodes} - {net.nodes[10].peer} - set(stalling)
         assert found == live
+        assert not net.nodes[10].table & set(stalling)
 
 
 async def test_stalling_peers_leave_the_table(autojump_clock: Clock) -> None:
@@ -196,3 +202,50 @@ async def test_a_peer_that_moved_is_found_at_the_address_others_tell(autojump_cl
         await seeker.kad.closest_peers(KEY)
         assert address(3) in seeker.node.addrs_of(moved.peer)
         assert moved.peer in {info.peer for info in await seeker.kad.closest_peers(KEY)}
+
+
+async def test_a_peer_that_failed_twice_is_left_alone_for_a_while(autojump_clock: Clock) -> None:
+    async with running() as net:
+        await net.grow(4)
+        seeker, bad = net.nodes[1], net.nodes[3]
+        net.swarm.stall(bad.peer)
+        for _ in range(2):
+            await seeker.kad.closest_peers(KEY)
+            await trio.sleep(8)
+        assert bad.peer not in seeker.table
+        # The others still tell of it; asking it again costs nothing while it is left alone, and succeeds thereafter.
+        seeker.overlay().failed(bad.peer, StreamResetError("once more"))
+        net.swarm.unstall(bad.peer)
+        start = trio.current_time()
+        assert bad.peer not in {info.peer for info in await seeker.kad.closest_peers(KEY)}
+        assert trio.current_time() == start
+        await trio.sleep(10)
+        assert bad.peer in {info.peer for info in await seeker.kad.closest_peers(KEY)}
+        assert bad.peer in seeker.table
+
+
+async def test_with_nobody_else_even_who_failed_is_asked(autojump_clock: Clock) -> None:
+    async with running() as net:
+        seeker, only = await net.grow(2)
+        seeker.overlay().failed(only.peer, StreamResetError("one"))
+        await trio.sleep(2)
+        seeker.overlay().failed(only.peer, StreamResetError("two"))
+        seeker.overlay().table.seen(only.peer, trio.current_time())
+        assert seeker.overlay().blocked(only.peer)
+        assert [info.peer for info in await seeker.kad.closest_peers(KEY)] == [only.peer]
+
+
+async def test_more_doubts_than_can_be_asked_at_once_are_let_go(autojump_clock: Clock) -> None:
+    async with running() as net:
+        node = await net.add(KadSettings(k=1), run=False)
+        overlay = node.overlay()
+        numbers = iter(range(1000, 100_000))
+        asked = 0
+        while asked < 100:
+            await trio.sleep(200)
+            before = overlay.doubts.statistics().current_buffer_used
+            for _ in range(50):
+                overlay.observe(peer_id(next(numbers)))
+            asked += 1
+            assert before <= overlay.doubts.statistics().current_buffer_used <= 64
+        assert overlay.doubts.statistics().current_buffer_used == 64

@@ -12,6 +12,7 @@ from chiral.errors import StoreError
 from chiral.interface.peer import PeerId, PeerInfo
 from chiral.interface.providers import ProviderRecord
 from chiral.kad.messages import Message, MessageType, PeerEntry
+from chiral.routing.provider_search import ProviderSearch
 from tests.fakes.link import address
 from tests.fakes.records import MemoryProviderStore
 from tests.fakes.stream_node import FakeNode, peer_id
@@ -118,6 +119,17 @@ async def test_leaving_a_search_early_ends_its_requests(autojump_clock: Clock) -
                 break
         await trio.sleep(0.01)
         assert (await seeker.kad.stats()).queries_active == 0
+
+
+async def test_providers_found_after_the_asker_left_go_nowhere(autojump_clock: Clock) -> None:
+    async with running() as net:
+        (seeker,) = await net.grow(1)
+        send, receive = trio.open_memory_channel[PeerInfo](5)
+        search = ProviderSearch(seeker.kad._queries, seeker.kad._responder, 5, send)
+        await seeker.providers.add_many([record(CID_KEY, peer_id(9), (address(9),), net.clock.wall())])
+        receive.close()
+        await search.run([CID_KEY], 10.0)
+        assert send.statistics().open_send_channels == 0
 
 
 async def test_a_search_ends_with_the_dht(autojump_clock: Clock) -> None:

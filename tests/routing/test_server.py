@@ -68,7 +68,7 @@ async def test_ping_is_echoed(autojump_clock: Clock) -> None:
 
 async def test_find_node_answers_with_the_closest_but_the_asker(autojump_clock: Clock) -> None:
     async with running() as net:
-        await net.grow(30)
+        await net.grow(23)
         first, asker = net.nodes[0], net.nodes[4]
         answer = await exchange(asker.node, first.peer, find_node(KEY))
         assert answer is not None
@@ -316,7 +316,7 @@ async def test_idle_and_dripping_streams_are_reset(autojump_clock: Clock) -> Non
 
 async def test_a_reader_that_never_reads_is_reset(autojump_clock: Clock) -> None:
     async with running() as net:
-        await net.grow(25)
+        await net.grow(8)
         strange = await stranger(net, net.nodes[0])
         stream = await strange.open(net.nodes[0].peer, [KAD])
         with pytest.raises(StreamResetError), trio.fail_after(1000):

@@ -183,3 +183,14 @@ def test_a_moved_data_directory_opens(tmp_path: Path) -> None:
     Environment.open(tmp_path / "here", QUICK).close()
     shutil.move(tmp_path / "here", tmp_path / "there")
     Environment.open(tmp_path / "there", QUICK).close()
+
+
+async def test_a_directory_taken_away_is_an_error_of_the_store(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "here", QUICK) as store:
+        await store.blocks.put_many([Block.of(b"before")])
+        shutil.move(tmp_path / "here", tmp_path / "there")
+        with pytest.raises(StoreError, match="out of reach"):
+            await store.blocks.put_many([Block.of(b"after")])
+        assert await store.blocks.get(Block.of(b"before").cid) == b"before"
+        shutil.move(tmp_path / "there", tmp_path / "here")
+        assert await store.blocks.put_many([Block.of(b"after")]) == 1

@@ -59,3 +59,13 @@ def test_without_a_map_nothing_is_done(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(mapped_pages, "_MAPS", tmp_path / "missing")
     MappedPages(tmp_path / "data.mdb", 1).trim()
     MappedPages(tmp_path / "gone.mdb", 1).trim()
+
+
+async def test_where_the_system_cannot_be_asked_storing_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_store(tmp_path, StoreSettings(durable=False, mapped_bytes=1)) as store:
+        monkeypatch.setattr(mapped_pages, "_STATM", tmp_path / "missing")
+        assert await store.blocks.put_many([Block.of(b"one")]) == 1
+        assert await store.blocks.put_many([Block.of(b"two")]) == 1
+        assert await store.blocks.get_many([Block.of(b"two").cid]) == [b"two"]

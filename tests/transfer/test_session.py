@@ -352,35 +352,50 @@ class TestPatience:
         assert run.wake_at(10.0) is None
 
 
+class Play:
+    """A session whose peers answer in any order, some with failures; peer "0" is sound."""
+
+    def __init__(self, blocks: int, peers: int, seed: int) -> None:
+        self.blocks = blocks
+        self.chance = random.Random(seed)
+        self.run = session(range(blocks), lookahead=16, max_providers=4)
+        for number in range(peers):
+            self.run.add_peer(str(number), 0.0, claims=number == 0 or self.chance.random() < 0.5)
+        self.got: list[int] = []
+        self.flying: list[tuple[str, int]] = []
+
+    def turn(self, now: float) -> None:
+        for request in self.run.next_requests(now):
+            assert request not in self.flying
+            assert request[1] not in self.got
+            self.flying.append(request)
+        self.chance.shuffle(self.flying)
+        for peer, index in [self.flying.pop() for _ in range(self.chance.randint(0, len(self.flying)))]:
+            outcome = self.chance.random()
+            if peer == "0" or outcome < 0.4:
+                self.sound(peer, index, now)
+            elif outcome < 0.9:
+                self.unsound(peer, index, now)
+        self.run.position = min(set(range(self.blocks)) - set(self.got), default=self.blocks)
+
+    def sound(self, peer: str, index: int, now: float) -> None:
+        if self.run.arrived(peer, index, 100, now):
+            self.run.received(peer, index, 100)
+            self.got.append(index)
+
+    def unsound(self, peer: str, index: int, now: float) -> None:
+        why = self.chance.choice(list(Failure))
+        if why is not Failure.LIED or self.run.arrived(peer, index, 100, now):
+            self.run.failed(peer, index, why, now)
+
+
 @given(st.integers(0, 60), st.integers(1, 4), st.integers(0, 2**32))
 def test_every_block_comes_whatever_fails_as_long_as_one_peer_is_sound(blocks: int, peers: int, seed: int) -> None:
-    """Answers come in any order, some never; nothing is in flight twice at one peer, nothing is received twice."""
-    chance = random.Random(seed)
-    run = session(range(blocks), lookahead=16, max_providers=4)
-    for number in range(peers):
-        run.add_peer(str(number), 0.0, claims=number == 0 or chance.random() < 0.5)
-    got: list[int] = []
-    flying: list[tuple[str, int]] = []
-    now = 0.0
-    for _ in range(10_000):
-        if run.done:
+    """Some answers never come; nothing is in flight twice at one peer, nothing is asked once it is here."""
+    play = Play(blocks, peers, seed)
+    for turn in range(10_000):
+        if play.run.done:
             break
-        for request in run.next_requests(now):
-            assert request not in flying
-            assert request[1] not in got
-            flying.append(request)
-        chance.shuffle(flying)
-        for peer, index in [flying.pop() for _ in range(chance.randint(0, len(flying)))]:
-            outcome = chance.random()
-            if peer == "0" or outcome < 0.4:
-                if run.arrived(peer, index, 100, now):
-                    run.received(peer, index, 100)
-                    got.append(index)
-            elif outcome < 0.9:
-                why = chance.choice(list(Failure))
-                if why is not Failure.LIED or run.arrived(peer, index, 100, now):
-                    run.failed(peer, index, why, now)
-        run.position = min(set(range(blocks)) - set(got), default=blocks)
-        now += 0.1
-    assert run.done
-    assert sorted(got) == list(range(blocks))
+        play.turn(turn / 10)
+    assert play.run.done
+    assert sorted(play.got) == list(range(blocks))

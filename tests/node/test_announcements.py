@@ -1,0 +1,190 @@
+"""What the swarm is told, when, and that no fault of the routing or the catalogue reaches who added a file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from chiral.block.block import Block
+from chiral.block.cid import CID
+from chiral.dag.file_info import FileInfo
+from chiral.errors import LocalError, StoreError
+from chiral.interface.catalogue import FileRecord
+from chiral.interface.routing import ProvideResult
+from chiral.node.announcements import Announcements, root_keys
+from tests.fakes.exchange import ScriptedRouting
+from tests.fakes.memory_store import MemoryBlockstore, MemoryCatalogue
+
+
+class Desk:
+    """Announcements over a catalogue in memory and a routing that notes what it is told."""
+
+    def __init__(self, *, delay_s: float = 0.0) -> None:
+        self.routing = ScriptedRouting(delay_s=delay_s)
+        self.catalogue = MemoryCatalogue(MemoryBlockstore())
+        self.announcements = Announcements(self.routing, self.catalogue)
+
+    async def file(self, *contents: bytes) -> tuple[CID, list[CID]]:
+        """Root and chunks of a new file in the catalogue."""
+        chunks = [Block.of(content).cid for content in contents]
+        info = FileInfo.of("f", sum(map(len, contents)), chunks, 1)
+        await self.catalogue.put(FileRecord(info.root_cid, "f", info.size, len(chunks), 1, 1), info.to_json())
+        return info.root_cid, chunks
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.announcements.run)
+            yield
+            nursery.cancel_scope.cancel()
+
+    async def until_announced(self, *keys: bytes) -> None:
+        with trio.fail_after(5):
+            while not set(keys) <= set(self.routing.announced):
+                await self.routing.told.wait()
+
+
+def test_a_root_has_two_keys_but_a_cid_of_version_0_one() -> None:
+    cid = CID.of(b"x")
+    assert root_keys(cid) == [cid.buffer, cid.multihash]
+    assert root_keys(CID(0, 0x70, cid.multihash)) == [cid.multihash]
+
+
+async def test_a_new_root_is_announced_at_once_and_its_chunks_behind() -> None:
+    desk = Desk()
+    root, chunks = await desk.file(b"a", b"b", b"a")
+    await desk.announcements.added(root)
+    assert desk.routing.announced == root_keys(root)
+    async with desk.running():
+        await desk.until_announced(*(chunk.buffer for chunk in chunks))
+    assert desk.routing.provided == [root_keys(root), [chunk.buffer for chunk in chunks[:2]]]
+
+
+async def test_an_add_waits_ten_seconds_at_most_and_the_root_is_told_behind(autojump_clock: MockClock) -> None:
+    desk = Desk(delay_s=100.0)
+    root, _ = await desk.file(b"a")
+    await desk.announcements.added(root)
+    assert trio.current_time() == 10.0
+    desk.routing.delay_s = 0.0
+    async with desk.running():
+        await desk.until_announced(*root_keys(root))
+
+
+async def test_an_add_whose_caller_went_away_is_announced_all_the_same() -> None:
+    desk = Desk(delay_s=100.0)
+    root, chunks = await desk.file(b"a")
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await desk.announcements.added(root)
+    desk.routing.delay_s = 0.0
+    async with desk.running():
+        await desk.until_announced(*root_keys(root), chunks[0].buffer)
+
+
+async def test_a_fetched_file_is_announced_behind() -> None:
+    desk = Desk()
+    root, chunks = await desk.file(b"a")
+    async with desk.running():
+        await wait_all_tasks_blocked()
+        desk.announcements.fetched(root)
+        await desk.until_announced(*root_keys(root), chunks[0].buffer)
+
+
+async def test_what_is_removed_is_announced_no_longer() -> None:
+    desk = Desk()
+    root, chunks = await desk.file(b"a", b"b")
+    await desk.announcements.added(root)
+    await desk.announcements.provide(chunks[0])
+    await desk.announcements.removed(root, chunks[:1])
+    assert desk.routing.announced == [chunks[0].multihash]
+
+
+async def test_a_file_that_is_gone_when_its_turn_comes_is_passed_over() -> None:
+    desk = Desk()
+    gone, _ = await desk.file(b"a")
+    root, chunks = await desk.file(b"b")
+    await desk.announcements.added(gone)
+    await desk.announcements.added(root)
+    await desk.catalogue.remove(gone, [])
+    async with desk.running():
+        await desk.until_announced(chunks[0].buffer)
+    assert CID.of(b"a").buffer not in desk.routing.announced
+
+
+async def test_small_files_are_announced_many_at_a_time() -> None:
+    desk = Desk()
+    for number in range(600):
+        root, _ = await desk.file(b"%d" % number)
+        desk.announcements.fetched(root)
+    async with desk.running():
+        await desk.until_announced(CID.of(b"599").buffer)
+    assert len(desk.routing.provided) == 4
+    assert max(map(len, desk.routing.provided)) <= 512
+
+
+async def test_more_than_can_wait_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chiral.node.announcements._MAX_WAITING", 10)
+    desk = Desk()
+    for number in range(300):
+        root, _ = await desk.file(b"%d" % number)
+        desk.announcements.fetched(root)
+    async with desk.running():
+        await desk.until_announced(*(CID.of(b"%d" % number).buffer for number in range(300)))
+
+
+async def test_a_start_announces_all_roots_then_all_chunks() -> None:
+    desk = Desk()
+    files = [await desk.file(b"%d" % number, b"more %d" % number) for number in range(250)]
+    await desk.announcements.resume()
+    told = desk.routing.announced
+    assert set(told[:500]) == {key for root, _ in files for key in root_keys(root)}
+    assert set(told[500:]) == {chunk.buffer for _, chunks in files for chunk in chunks}
+
+
+class TestFaults:
+    async def test_of_the_routing_do_not_reach_who_added(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        desk = Desk()
+        root, chunks = await desk.file(b"a")
+        provide, failures = desk.routing.provide, [trio.Event(), trio.Event()]
+
+        async def failing(keys: list[bytes]) -> list[ProvideResult]:
+            for failure in failures:
+                if not failure.is_set():
+                    failure.set()
+                    raise LocalError("the DHT is not running")
+            return await provide(keys)
+
+        monkeypatch.setattr(desk.routing, "provide", failing)
+        await desk.announcements.added(root)
+        async with desk.running():
+            with trio.fail_after(5):
+                await failures[1].wait()
+            desk.announcements.fetched(root)
+            await desk.until_announced(chunks[0].buffer)
+
+    async def test_of_one_manifest_keep_no_other_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        desk = Desk()
+        rotten, _ = await desk.file(b"a")
+        _, chunks = await desk.file(b"b")
+        manifest = desk.catalogue.manifest
+
+        async def read(root: CID) -> bytes | None:
+            return b"{" if root == rotten else await manifest(root)
+
+        monkeypatch.setattr(desk.catalogue, "manifest", read)
+        await desk.announcements.resume()
+        assert chunks[0].buffer in desk.routing.announced
+
+    async def test_of_the_catalogue_end_a_start_and_nothing_else(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        desk = Desk()
+
+        async def refuse(*_: object) -> list[FileRecord]:
+            raise StoreError("a file record in the store cannot be read")
+
+        monkeypatch.setattr(desk.catalogue, "page", refuse)
+        await desk.announcements.resume()
+        assert desk.routing.announced == []
