@@ -158,13 +158,14 @@ class RootSearch:
 
     def _not_had(self, timeout_s: float) -> Exception:
         cid, asked = self._cid, len(self._candidates)
-        if not asked:
-            return NoProvidersError(
-                f"no providers found for {cid}",
-                hint="is a node that holds it running, and does this one know its swarm? see 'chiral peers'",
-            )
         if self._liars:
             return IntegrityError(next(iter(self._liars.values())).message)
+        if not any(self._candidates.values()):
+            besides = f", and none of {asked} connected peers gave it" if asked else ""
+            return NoProvidersError(
+                f"no providers found for {cid}{besides}",
+                hint="is a node that holds it running, and does this one know its swarm? see 'chiral peers'",
+            )
         if self._fault is not None:
             return type(self._fault)(f"{cid} could not be had from any of {asked} peers: {self._fault.message}")
         if self._unanswered or self._waiting:

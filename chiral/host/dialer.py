@@ -101,8 +101,8 @@ async def _open_tcp(endpoint: Endpoint) -> trio.SocketStream:
             return await trio.open_tcp_stream(endpoint.host, endpoint.port, local_address=local)
         return await _connect(endpoint)
     except OSError as error:
-        known = error.errno in errno.errorcode
-        raise PeerUnreachableError(os.strerror(error.errno).lower() if known else str(error)) from error
+        number = error.errno or 0
+        raise PeerUnreachableError(os.strerror(number).lower() if number in errno.errorcode else str(error)) from error
     except ValueError as error:  # a name that cannot be asked of a resolver
         raise PeerUnreachableError(f"{endpoint.host[:80]!r} is not a host name") from error
 

@@ -1,8 +1,8 @@
 """The node's identity: an Ed25519 key pair kept in a file that only its owner may read.
 
 The file holds the key in libp2p's protobuf encoding (specification peer-ids), as Rust's `to_protobuf_encoding` and Go's
-`MarshalPrivateKey` write it, so an identity may move between implementations. py-libp2p's own encoding leaves the public
-half out, which the others refuse; it is read here and not written.
+`MarshalPrivateKey` write it, so an identity may move between implementations. py-libp2p's own encoding leaves the
+public half out, which the others refuse; it is read here and not written.
 """
 
 from __future__ import annotations

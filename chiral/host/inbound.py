@@ -38,8 +38,10 @@ class Inbound:
         """
         try:
             stream = await self._agree(muxed, peer, remote_addr)
-            await self._handlers[stream.protocol](stream)
-            await stream.close()
+            if stream is not None:
+                await self._handlers[stream.protocol](stream)
+                await stream.close()
+                return
         except RemoteError as error:
             self.refused += 1
             logger.debug("stream from %s: %s", peer, error)
@@ -47,31 +49,35 @@ class Inbound:
             logger.warning("could not serve %s: %s", peer, error)
         except Exception:
             logger.exception("a handler failed on a stream from %s", peer)
-        else:
-            return
         await muxed.reset()
 
-    async def _agree(self, muxed: MuxedStream, peer: PeerId, remote_addr: bytes | None) -> HostStream:
-        """The stream, once a protocol is agreed; the confirmation waits for the first write where nobody waits for it.
+    async def _agree(self, muxed: MuxedStream, peer: PeerId, remote_addr: bytes | None) -> HostStream | None:
+        """The stream, once a protocol is agreed; where a request came with it the confirmation waits for the answer.
 
-        Raises a `RemoteError`.
+        None if the remote left before: it may have opened the stream only to hold the connection. Raises a
+        `RemoteError`.
         """
         answering = Answering(self._handlers)
         with trio.move_on_after(self._negotiate_timeout_s):
             while True:
-                protocol = answering.take(await self._some(muxed, peer))
-                if protocol is not None:
-                    if answering.rest:
-                        muxed.unread(answering.rest)
+                data = await self._some(muxed, peer)
+                if not data:
+                    return None
+                protocol = answering.take(data)
+                if answering.rest and protocol is not None:
+                    muxed.unread(answering.rest)
                     return HostStream(muxed, peer, protocol, remote_addr, outgoing=answering.words)
                 if answering.words:
                     words, answering.words = answering.words, b""
                     await guarded(muxed.write(words), peer)
+                if protocol is not None:
+                    return HostStream(muxed, peer, protocol, remote_addr)
         raise RequestTimeoutError(f"no protocol named within {self._negotiate_timeout_s:g} s")
 
     @staticmethod
     async def _some(muxed: MuxedStream, peer: PeerId) -> bytes:
+        """The next bytes, `b""` if the remote has ended or reset the stream."""
         try:
             return await guarded(muxed.read(_READ_BYTES), peer)
-        except MuxedStreamEOF as error:
-            raise StreamResetError("the stream ended before a protocol was agreed") from error
+        except (MuxedStreamEOF, StreamResetError):
+            return b""

@@ -164,6 +164,13 @@ async def test_nobody_is_known() -> None:
         await Search().run()
 
 
+@pytest.mark.parametrize("conduct", [lacking, gone, garbling])
+async def test_nobody_claims_it_and_those_connected_do_not_give_it(conduct: Conduct) -> None:
+    connected = tuple(holder(number, conduct) for number in (1, 2, 3))
+    with pytest.raises(NoProvidersError, match="none of 3 connected peers"):
+        await Search(connected=connected).run()
+
+
 async def test_nobody_answers_in_time(autojump_clock: MockClock) -> None:
     with pytest.raises(RequestTimeoutError, match="none of 2 peers"):
         await Search(holder(1, stalling), holder(2, stalling)).run(BLOCK.cid, timeout_s=10.0)

@@ -30,7 +30,7 @@ ECHO = "/test/echo/1.0.0"
 def make_host(number: int, *, bus: EventBus | None = None, **settings: Any) -> Host:
     """A host with the identity of `number` that listens on a free port of loopback."""
     chosen = HostSettings(**{"listen": (LOOPBACK,), **settings})
-    return Host(chosen, new_identity(bytes([number]) * 32), SystemClock(), bus or EventBus(), f"test/{number}")
+    return Host(chosen, new_identity(bytes([number]) * 32), SystemClock(), bus or EventBus(), f"chiral/test-{number}")
 
 
 def info_of(host: Host) -> PeerInfo:
@@ -132,7 +132,7 @@ class RawPeer:
 
     async def claim(self, *protocols: str) -> None:
         """Push an identity that speaks `protocols`; returns when the host has taken it."""
-        message = Identify(agent_version="raw", protocols=protocols).SerializeToString()
+        message = Identify(agent_version="chiral/raw", protocols=protocols).SerializeToString()
         await self.ask("/ipfs/id/push/1.0.0", encode_varint(len(message)) + message)
 
 

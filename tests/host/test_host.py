@@ -67,8 +67,8 @@ async def test_both_sides_learn_who_the_other_is() -> None:
             assert PING in two.protocols_of(one.local_peer)
             assert two.addrs_of(one.local_peer) == one.listen_addrs(), "who is dialled learns where to dial back"
             (there,), (back,) = one.connections(), two.connections()
-            assert (there.peer, there.direction, there.agent) == (two.local_peer, "outbound", "test/2")
-            assert (back.peer, back.direction, back.agent) == (one.local_peer, "inbound", "test/1")
+            assert (there.peer, there.direction, there.agent) == (two.local_peer, "outbound", "chiral/test-2")
+            assert (back.peer, back.direction, back.agent) == (one.local_peer, "inbound", "chiral/test-1")
             assert there.addr == two.listen_addrs()[0]
             assert list(there.protocols) == sorted(there.protocols)
 
@@ -95,7 +95,7 @@ async def test_a_protocol_served_later_is_pushed_to_all_who_are_connected() -> N
             two.serve(ECHO, echo)
             await heard.until(1)
             assert ECHO in one.protocols_of(two.local_peer)
-            assert one.connections()[0].agent == "test/2"
+            assert one.connections()[0].agent == "chiral/test-2"
             assert await one.request(two.local_peer, ECHO, b"x", limit_bytes=9) == b"x"
 
 
@@ -127,6 +127,7 @@ async def test_a_push_that_lies_or_stalls_changes_nothing(autojump_clock: trio.t
         assert host.protocols_of(raw_id()) == {ECHO}
 
 
+@pytest.mark.usefixtures("nobody_held")
 async def test_a_peer_that_does_not_identify_itself_is_served_all_the_same(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -147,6 +148,7 @@ async def test_a_peer_that_does_not_identify_itself_is_served_all_the_same(
 # -- Ping
 
 
+@pytest.mark.usefixtures("nobody_held")
 async def test_ping_takes_some_time_and_leaves_nothing_open() -> None:
     one, two = make_host(1), make_host(2)
     with trio.fail_after(TEST_S):
@@ -307,7 +309,7 @@ async def test_connections_over_the_limit_are_turned_away_and_their_slots_come_b
                 return False
         raise AssertionError("neither served nor turned away")
 
-    hosts = [make_host(number, listen=()) for number in range(3)]
+    hosts = [make_host(number, listen=()) for number in range(4)]
     twin = make_host(0, listen=())
     with trio.fail_after(TEST_S):
         async with running(server, *hosts, twin):
@@ -321,7 +323,7 @@ async def test_connections_over_the_limit_are_turned_away_and_their_slots_come_b
             ]
             await hosts[0].disconnect(server.local_peer)
             await settled(lambda: len(server.connections()) == 1)
-            assert await is_served(hosts[2])
+            assert await is_served(hosts[3])
 
 
 async def test_a_dialler_at_its_own_limit_says_so_and_closes_what_it_dialled() -> None:
@@ -456,6 +458,7 @@ async def test_a_host_says_good_bye_to_all_at_once(monkeypatch: pytest.MonkeyPat
                     await trio.open_tcp_stream(endpoint.host, endpoint.port)
 
 
+@pytest.mark.usefixtures("nobody_held")
 async def test_a_peer_that_does_not_read_does_not_hold_up_the_end() -> None:
     async def pour(stream: Stream) -> None:
         while True:

@@ -18,6 +18,8 @@ from chiral.host.multistream import HEADER, NA, line, opening
 from chiral.interface.streams import Stream
 from tests.host.running import ECHO, RawPeer, echo, make_host, raw_peer, settled
 
+pytestmark = pytest.mark.usefixtures("nobody_held")
+
 HELD = "/test/held/1.0.0"
 
 
@@ -65,7 +67,8 @@ async def test_a_bad_opening_resets_its_stream_alone(said: bytes) -> None:
 
 @pytest.mark.parametrize("said", [b"", HEADER[:5], HEADER, HEADER + line(ECHO)[:-1]], ids=len)
 @pytest.mark.parametrize("how", ["finish", "reset"])
-async def test_an_opening_that_ends_short_is_the_streams_trouble(said: bytes, how: str) -> None:
+async def test_a_remote_that_leaves_before_it_named_a_protocol_is_let_go(said: bytes, how: str) -> None:
+    """Some open a stream only to hold the connection: that is no fault."""
     async with echoing() as (host, raw):
         await raw.identified(host)
         muxed = await raw.open()
@@ -73,7 +76,8 @@ async def test_an_opening_that_ends_short_is_the_streams_trouble(said: bytes, ho
         await muxed.flush()
         await settled(lambda: host.connections()[0].streams == 1)
         await (muxed.finish() if how == "finish" else muxed.reset())
-        await settled(lambda: host.streams_refused == 1)
+        await settled(lambda: host.connections()[0].streams == 0)
+        assert host.streams_refused == 0
         await assert_unharmed(host, raw)
 
 
@@ -122,6 +126,17 @@ async def test_a_lazy_remote_hears_the_confirmation_before_it_ends_its_side(stag
         await muxed.finish(b" and the rest")
         answer = b"half a request and the rest" if stage == "request" else b" and the rest"
         assert await muxed.read_all(100) == answer
+
+
+async def test_who_asks_first_hears_the_confirmation_however_long_the_handler_thinks() -> None:
+    async def think(stream: Stream) -> None:
+        await trio.sleep_forever()
+
+    async with echoing() as (host, raw):
+        host.serve(HELD, think)
+        muxed = await raw.open()
+        await muxed.write(opening(HELD))
+        assert await muxed.read(100) == opening(HELD)
 
 
 async def test_a_whole_request_is_answered_in_one_frame() -> None:

@@ -27,6 +27,7 @@ from tests.host.wire import End, both, connected, echo, fast, read_to_end, serve
 
 MIB = 1 << 20
 
+
 def pattern(size: int, salt: int = 0) -> bytes:
     """`size` bytes that are different for each `salt` and do not repeat within a window."""
     block = hashlib.shake_128(salt.to_bytes(4, "big")).digest(65_521)

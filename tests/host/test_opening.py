@@ -22,6 +22,8 @@ from chiral.host.host import Host
 from chiral.host.multistream import HEADER, NA, line, opening
 from tests.host.running import ECHO, RawPeer, acquainted, echo, info_of, make_host, raw_id, raw_peer, running, settled
 
+pytestmark = pytest.mark.usefixtures("nobody_held")
+
 OLD, NEW = "/test/old/1.0.0", "/test/new/1.0.0"
 PEER = raw_id()
 

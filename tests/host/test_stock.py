@@ -42,7 +42,7 @@ async def test_a_stock_host_dials_a_chiral_host() -> None:
             await stock.tell(f"{address_text(host.listen_addrs()[0])}/p2p/{host.local_peer}")
             visit = await stock.hear()
             assert visit["answer"] == "from the stock host"
-            assert visit["agent"] == "test/1"
+            assert visit["agent"] == "chiral/test-1"
             assert {ECHO, "/ipfs/id/1.0.0", "/ipfs/ping/1.0.0"} <= set(visit["protocols"])
             assert visit["rtt_us"] > 0
             await identified.until(1)

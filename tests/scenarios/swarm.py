@@ -98,6 +98,13 @@ async def providers(node: Node, cid: CID, count: int = 20) -> set[PeerId]:
     return found
 
 
+async def provided_by(node: Node, cid: CID, provider: Node) -> None:
+    """Return once `node` finds `provider` as one of `cid`, which is announced behind what is done."""
+    with trio.fail_after(DEADLINE_S):
+        while provider.peer_id not in await providers(node, cid):  # noqa: ASYNC110
+            await trio.sleep(0.02)
+
+
 def names(directory: Path) -> Sequence[str]:
     """What lies in `directory`."""
     return sorted(path.name for path in directory.iterdir())

@@ -35,18 +35,17 @@ async def test_provide_and_find(tmp_path: Path) -> None:
 async def test_bootstrap(tmp_path: Path) -> None:
     """Seed 002: five nodes that know a bootstrap node alone all discover each other."""
     async with running(tmp_path / "bootstrap") as bootstrap, several(tmp_path, 5, bootstrap) as nodes:
-        async with trio.open_nursery() as nursery:
-            for node in nodes:
-                others = [other for other in (bootstrap, *nodes) if other is not node]
-                nursery.start_soon(_discovers, node, others)
+        for node in nodes:
+            for other in (bootstrap, *nodes):
+                if other is not node:
+                    await _discovers(node, other)
 
 
-async def _discovers(node: Node, others: list[Node]) -> None:
+async def _discovers(node: Node, other: Node) -> None:
     with trio.fail_after(DEADLINE_S):
-        for other in others:
-            found = await node.routing.find_peer(other.peer_id)
-            assert found is not None, f"{node.peer_id.short} does not find {other.peer_id.short}"
-            assert set(found.addrs) & set(other.connections.listen_addrs())
+        found = await node.routing.find_peer(other.peer_id)
+    assert found is not None, f"{node.peer_id.short} does not find {other.peer_id.short}"
+    assert set(found.addrs) & set(other.connections.listen_addrs())
 
 
 async def test_peer_discovery(tmp_path: Path) -> None:

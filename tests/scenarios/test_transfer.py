@@ -11,7 +11,7 @@ from chiral.block.cid import CID, DAG_PB
 from chiral.dag.file_info import FileInfo
 from chiral.errors import InvalidCidError, NoProvidersError
 from chiral.transfer.settings import TransferSettings
-from tests.scenarios.swarm import add, get, names, providers, random_file, running, several, sha256_of
+from tests.scenarios.swarm import add, get, names, provided_by, providers, random_file, running, several, sha256_of
 
 KIB_BYTES = 1 << 10
 MIB_BYTES = 1 << 20
@@ -62,9 +62,7 @@ async def test_who_fetched_provides(tmp_path: Path) -> None:
         async with running(tmp_path / "up", first) as source:
             added = await add(source, original)
             await get(fetcher, added.root, tmp_path / "copy")
-            with trio.fail_after(20):
-                while fetcher.peer_id not in await providers(first, added.root):
-                    await trio.sleep(0.05)
+            await provided_by(first, added.root, fetcher)
         async with running(tmp_path / "third", first) as third:
             assert await get(third, added.root, tmp_path / "again") == 1
     assert sha256_of(tmp_path / "again") == sha256_of(original)
