@@ -111,7 +111,7 @@ class RootSearch:
         self._unanswered += 1
         try:
             async with self._places:
-                self._found = await self._answer_of(peer)
+                found = await self._answer_of(peer)
         except PeerLiedError as error:
             logger.warning("%s", error)
             self._liars[peer] = error
@@ -119,11 +119,11 @@ class RootSearch:
             logger.debug("%s from %s: %s", self._cid, peer.short, error)
             self._fault = error
         else:
-            if self._found is not None:
-                self._holder = peer
-                search.cancel()
-            else:
+            if found is None:
                 self._lacking.add(peer)
+            elif self._found is None:
+                self._found, self._holder = found, peer
+                search.cancel()
         self._unanswered -= 1
         answered.set()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import trio
 from libp2p.exceptions import BaseLibp2pError
 
@@ -13,8 +11,6 @@ from chiral.host.muxed import FastMuxed
 from chiral.host.stream import MuxedStream
 from chiral.interface.peer import PeerId
 from chiral.interface.streams import ConnectionInfo, Direction
-
-logger = logging.getLogger(__name__)
 
 _LEAVE_S = 10.0
 
@@ -86,10 +82,7 @@ class Connection:
 
     async def close(self) -> None:
         """End the connection; never waits for the peer."""
-        try:
-            await self._muxed.close()
-        except (BaseLibp2pError, OSError) as error:
-            logger.debug("closing the connection to %s: %s", self.peer.short, error)
+        await self._muxed.close()
 
     def info(self, agent: str, protocols: tuple[str, ...]) -> ConnectionInfo:
         """What to show of it."""

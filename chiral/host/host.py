@@ -133,7 +133,8 @@ class Host:
         if info.peer == self._peer:
             raise PeerUnreachableError("that is this node itself")
         self.add_addrs(info.peer, info.addrs, ttl_s=_GIVEN_TTL_S)
-        await self._connected(info.peer)
+        if self._table.live(info.peer) is None:
+            await self._dial(info.peer)
 
     async def disconnect(self, peer: PeerId) -> None:
         for connection in self._table.of(peer):
@@ -212,11 +213,8 @@ class Host:
 
     # -- What connections are used for
 
-    async def _connected(self, peer: PeerId) -> Connection:
-        """A live connection to `peer`: one there is, one being dialled for somebody else, or a new one."""
-        connection = self._table.live(peer)
-        if connection is not None:
-            return connection
+    async def _dial(self, peer: PeerId) -> Connection:
+        """A new connection to `peer`, shared with whoever is having it dialled already."""
         if self._dials is None:
             raise PeerUnreachableError("this node is not running")
         return await self._dials.connection_to(peer)
@@ -228,7 +226,7 @@ class Host:
             return await self._open_once(peer, protocols)
 
     async def _open_once(self, peer: PeerId, protocols: Sequence[str]) -> HostStream:
-        connection = self._table.live(peer) or await self._connected(peer)
+        connection = self._table.live(peer) or await self._dial(peer)
         return await self._opener.open(connection, protocols, self._acquaintances.of(peer).protocols)
 
     def _on_joined(self, peer: PeerId) -> None:

@@ -62,6 +62,4 @@ class StreamOpener:
         self, connection: Connection, muxed: MuxedStream, protocol: str, *, greeted: bool = False
     ) -> HostStream:
         proposal = Proposal(protocol, greeted=greeted)
-        return HostStream(
-            muxed, connection.peer, protocol, connection.addr, proposal=proposal, refused=self._refused
-        )
+        return HostStream(muxed, connection.peer, protocol, connection.addr, proposal=proposal, refused=self._refused)

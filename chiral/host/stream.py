@@ -124,10 +124,7 @@ class HostStream:
             await guarded(self._muxed.abandon(), self._peer)
 
     async def reset(self) -> None:
-        try:
-            await self._muxed.reset()
-        except BaseLibp2pError:
-            return  # it is gone already, which is what was wanted
+        await self._muxed.reset()
 
     async def settle(self) -> None:
         """Take the remote's confirmation of the opening, if it is still due.

@@ -1,7 +1,8 @@
 """Tunes the C allocator for a process that moves blocks of 256 KiB all day.
 
-By default glibc gives a block of that size pages of its own and takes them back at once: every block then costs a hundred
-page faults. Kept in the heap they are reused. Measured on a get of 100 MiB: a fifth of the CPU time of both nodes.
+By default glibc gives a block of that size pages of its own and takes them back at once: every block then costs a
+hundred page faults. Kept in the heap they are reused. Measured on a get of 100 MiB: a fifth of the CPU time of both
+nodes.
 """
 
 from __future__ import annotations

@@ -67,6 +67,7 @@ class Node:
         self.events = EventBus()
         self._clock = clock or SystemClock()
         self._stack = AsyncExitStack()
+        self._joined = trio.Event()
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._running())
@@ -112,7 +113,7 @@ class Node:
         self._server.attach(host)
         swarm = Swarm(
             BlockClient(host, config.exchange),
-            Finder(host.local_peer, self.routing, host, BLOCK_PROTOCOL),
+            Finder(host.local_peer, self.routing, host, BLOCK_PROTOCOL, self._joined),
             max_block_bytes=config.exchange.max_block_bytes,
             max_manifest_bytes=config.exchange.max_manifest_bytes,
         )
@@ -131,6 +132,8 @@ class Node:
             await self.routing.bootstrap(bootstrap)
         except ChiralError as error:  # no fault of the swarm's ends the node
             logger.warning("joining the swarm failed: %s", error)
+        finally:
+            self._joined.set()
         await self._announcements.resume()
 
     async def fetch_block(self, cid: CID, timeout_s: float) -> bytes:

@@ -108,9 +108,7 @@ class Opener:
                 raise NonceExhaustedError("the peer sent more Noise messages than one key allows")
             start = body + length
             try:
-                messages.append(
-                    cipher.decrypt(b"\0\0\0\0" + counter.to_bytes(8, "little"), view[body:start], None)
-                )
+                messages.append(cipher.decrypt(b"\0\0\0\0" + counter.to_bytes(8, "little"), view[body:start], None))
             except InvalidTag:
                 raise NoiseError("a Noise frame does not authenticate") from None
             counter += 1

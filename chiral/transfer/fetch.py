@@ -26,7 +26,7 @@ _Landed = tuple[PeerId, int, memoryview]
 _BATCH_BLOCKS = 32
 _BATCHES_AT_ONCE = 2
 """One is hashed while the one before it is written."""
-_WORTH_A_SEARCH_BLOCKS = 64
+_WORTH_A_SEARCH_BLOCKS = 16
 """A fetch of more blocks looks for more providers from the start."""
 
 

@@ -58,9 +58,7 @@ class Receiver:
         "going_away",
     )
 
-    def __init__(
-        self, limits: YamuxLimits, table: StreamTable, outbox: Outbox, liveness: Liveness, now: float
-    ) -> None:
+    def __init__(self, limits: YamuxLimits, table: StreamTable, outbox: Outbox, liveness: Liveness, now: float) -> None:
         self._limits = limits
         self._table = table
         self._outbox = outbox

@@ -35,9 +35,7 @@ class StreamTable:
         self._next_id = 1 if initiator else 2
         self._used = UsedIds(2 if initiator else 1)
         self._backlog: deque[Stream] = deque()
-        self.budget = WindowBudget(
-            limits.window_growth_bytes, limits.max_stream_window_bytes, limits.new_window_bytes
-        )
+        self.budget = WindowBudget(limits.window_growth_bytes, limits.max_stream_window_bytes, limits.new_window_bytes)
         self.live: dict[int, Stream] = {}
         self.lingering: dict[Stream, float] = {}
         """Streams that were closed here and wait for the peer's end, with the time they are given up at."""

@@ -16,7 +16,6 @@ from pathlib import Path
 import trio
 
 import chiral
-from chiral.errors import sole_error
 from interop.bench import adding, blocks, ceilings, delay, idle, large, record, small_files, whole_files
 from interop.bench.facts import facts
 from interop.bench.figures import Figures
@@ -87,11 +86,18 @@ async def measure_groups(run: Run, names: Sequence[str]) -> None:
             continue
         run.say(name)
         try:
-            with sole_error():
-                for measure in GROUPS[name]:
-                    await measure(run)
-        except FAULTS as error:
-            run.failed(name, str(error) or type(error).__name__)
+            for measure in GROUPS[name]:
+                await measure(run)
+        except* FAULTS as faults:
+            run.failed(name, "; ".join(reasons(faults)))
+
+
+def reasons(faults: BaseExceptionGroup[Exception]) -> list[str]:
+    """What each of them says; the nurseries that peers run in wrap what passes through them."""
+    said = []
+    for fault in faults.exceptions:
+        said += reasons(fault) if isinstance(fault, BaseExceptionGroup) else [str(fault) or type(fault).__name__]
+    return said
 
 
 async def measure_all(asked: argparse.Namespace, figures: Figures, tmpfs: Path, disk: Path) -> None:
@@ -103,22 +109,29 @@ async def measure_all(asked: argparse.Namespace, figures: Figures, tmpfs: Path, 
     for kind in Kind:
         if not run.has(kind):
             run.failed(str(kind), f"{kind.tool} is not installed")
-    with trio.move_on_after(options.budget_s + _GRACE_S) as scope:
+    async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.deadline = run.deadline + _GRACE_S
+        nursery.start_soon(_stop_when_told, nursery.cancel_scope)
         await measure_groups(run, chosen(asked))
-    if scope.cancelled_caught:
-        run.failed("the rest", "the time was up")
+        nursery.cancel_scope.cancel()
+        return
+    run.failed("the rest", "the run was cut off: interrupted, or its time was up")
+
+
+async def _stop_when_told(scope: trio.CancelScope) -> None:
+    """End peers and remove what lies about before the process ends."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()
 
 
 def measured(asked: argparse.Namespace) -> Figures:
-    """Measure with scratch directories that are gone afterwards; an interrupted run keeps what it has."""
+    """Measure with scratch directories that are gone afterwards; a run that is cut off keeps what it has."""
     figures = Figures()
     memory = memory_directory()
     tmpfs, disk = (Path(tempfile.mkdtemp(prefix="chiral-bench-", dir=place)) for place in (memory, asked.disk))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         trio.run(measure_all, asked, figures, tmpfs, disk)
-    except KeyboardInterrupt:
-        print("interrupted: the figures so far follow", file=sys.stderr)
     finally:
         for scratch in (tmpfs, disk):
             shutil.rmtree(scratch, ignore_errors=True)

@@ -48,6 +48,10 @@ class Figures:
         for sample in samples:
             self._values.setdefault((sample.work, sample.who), []).append(sample.value)
 
+    def failed(self, failure: Failure) -> None:
+        """Note a failure, in place of an earlier one of the same."""
+        self.failures = [*(known for known in self.failures if known.what != failure.what), failure]
+
     def series(self) -> list[Series]:
         """Everything measured: works in the order in which they came up first, contestants within a work likewise."""
         order = {work: number for number, work in enumerate(dict.fromkeys(work for work, _ in self._values))}
@@ -65,9 +69,12 @@ class Figures:
         return next((median for median in medians if median is not None), None)
 
     def ratio(self, work: Work, who: str, base: float | None) -> float | None:
-        """How many times as good `who` is as `base`: 2 is twice the rate or half the time. None if either lacks."""
+        """How many times as good `who` is as `base`: 2 is twice the rate or half the time.
+
+        None where either was not measured, or is nothing, or the work is not one to compare.
+        """
         value = self.median(work, who)
-        if not value or not base:
+        if not value or not base or not work.compared:
             return None
         return value / base if work.better is Better.MORE else base / value
 
@@ -86,7 +93,8 @@ class Figures:
             figures = cls(value["facts"])
             figures.failures = [Failure(str(entry["what"]), str(entry["why"])) for entry in value["failures"]]
             for entry in value["figures"]:
-                work = Work(entry["work"], entry["unit"], Better(entry["better"]), entry["place"])
+                better = Better(entry["better"])
+                work = Work(entry["work"], entry["unit"], better, entry["place"], entry["compared"])
                 figures.take(Sample(work, entry["who"], float(sample)) for sample in entry["samples"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"not the figures of a run: {error!r}") from error
@@ -105,6 +113,7 @@ class Figures:
             "unit": work.unit,
             "better": work.better.value,
             "place": work.place,
+            "compared": work.compared,
             "median": series.median,
             "low": min(series.values),
             "high": max(series.values),

@@ -15,6 +15,7 @@ from interop.kinds import Kind
 
 NAMES = {Kind.PYTHON: PYTHON, Kind.GO: GO, Kind.RUST_NEWEST: RUST, Kind.RUST_054: RUST_054}
 """What tables call each kind; the newest Rust peer is the Rust peer."""
+_REASON_CHARS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Run:
         print(text, file=sys.stderr, flush=True)
 
     def failed(self, what: str, why: str) -> None:
-        """Note that there is no figure, and why."""
+        """Note that there is no figure, and why; of several times the last is kept."""
         line = " ".join(why.split())
         self.say(f"  {what}: no figure: {line}")
-        self.figures.failures.append(Failure(what, line[-400:]))
+        self.figures.failed(Failure(what, line[-_REASON_CHARS:]))

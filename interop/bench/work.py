@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 KIB_BYTES = 1 << 10
@@ -37,12 +37,16 @@ class Data(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One thing that is measured. `place` is where its data lies, empty where it touches no files."""
+    """One thing that is measured. `place` is where its data lies, empty where it touches no files.
+
+    `compared` is whether a ratio to another peer says anything.
+    """
 
     name: str
     unit: str
     better: Better = Better.MORE
     place: str = ""
+    compared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +103,18 @@ def memory(what: str) -> Work:
 
 def mapped(what: str) -> Work:
     """Peak of pages of mapped files (RssFile and RssShmem) over idle: the store's pages in the page cache."""
-    return Work(f"peak of mapped file pages over idle, {what}", "MiB", Better.LESS, TMPFS)
+    return Work(f"peak of mapped file pages over idle, {what}", "MiB", Better.LESS, TMPFS, compared=False)
 
 
 def delayed(work: Work, delay_ms: float) -> Work:
     """The same with every byte late by `delay_ms`, each way."""
-    return Work(f"{work.name}, {delay_ms:g} ms each way", work.unit, work.better, work.place)
+    return replace(work, name=f"{work.name}, {delay_ms:g} ms each way")
 
 
 LATENCY = Work("1-byte request, one after another", "ms", Better.LESS)
 START = Work("start to ready", "s", Better.LESS, TMPFS)
 IDLE_MEMORY = Work("idle memory (VmRSS)", "MiB", Better.LESS, TMPFS)
-IDLE_CPU = Work("idle CPU, joined", "% of a core", Better.LESS, TMPFS)
+IDLE_CPU = Work("idle CPU, joined", "% of a core", Better.LESS, TMPFS, compared=False)
 
 
 def _file(size: int, data: Data) -> str:

@@ -197,11 +197,15 @@ class ScriptedConnections:
 class ScriptedSwarm:
     """All of it joined for one node, peer number 0."""
 
-    def __init__(self, *peers: ScriptedPeer, delay_s: float = 0.0) -> None:
+    def __init__(self, *peers: ScriptedPeer, delay_s: float = 0.0, joined: bool = True) -> None:
         self.local = peer_id(0)
         self.exchange = ScriptedExchange()
         self.routing = ScriptedRouting(delay_s=delay_s)
         self.connections = ScriptedConnections()
         self.exchange.add(*peers)
-        self.finder = Finder(self.local, self.routing, cast(Connections, self.connections), PROTOCOL)
+        self.joined = trio.Event()
+        if joined:
+            self.joined.set()
+        connections = cast(Connections, self.connections)
+        self.finder = Finder(self.local, self.routing, connections, PROTOCOL, self.joined)
         self.swarm = Swarm(self.exchange, self.finder, max_block_bytes=2 * MIB_BYTES, max_manifest_bytes=32 * MIB_BYTES)

@@ -164,6 +164,12 @@ async def test_nobody_is_known() -> None:
         await Search().run()
 
 
+async def test_those_that_lack_it_and_answer_at_the_same_time_do_not_undo_the_find(autojump_clock: MockClock) -> None:
+    for order in (1, -1):
+        peers = [holder(1, lacking), holder(2), holder(3, lacking)][::order]
+        assert (await Search(*peers).run(BLOCK.cid)).data == BLOCK.data
+
+
 @pytest.mark.parametrize("conduct", [lacking, gone, garbling])
 async def test_nobody_claims_it_and_those_connected_do_not_give_it(conduct: Conduct) -> None:
     connected = tuple(holder(number, conduct) for number in (1, 2, 3))

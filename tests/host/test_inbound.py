@@ -140,11 +140,14 @@ async def test_who_asks_first_hears_the_confirmation_however_long_the_handler_th
 
 
 async def test_a_whole_request_is_answered_in_one_frame() -> None:
-    async with echoing() as (_, raw):
-        await raw.ask(ECHO, b"warm")
-        before = raw.frames_received
-        assert await raw.ask(ECHO, b"x" * 100) == b"x" * 100
-        assert raw.frames_received - before == 1
+    frames = []
+    async with echoing() as (host, raw):
+        await raw.identified(host)
+        for _ in range(5):
+            before = raw.frames_received
+            assert await raw.ask(ECHO, b"x" * 100) == b"x" * 100
+            frames.append(raw.frames_received - before)
+    assert min(frames) == 1, "a ping may have come between, but not each time"
 
 
 async def test_a_conversation_goes_on_after_its_first_words() -> None:

@@ -13,7 +13,7 @@ from chiral.interface.peer import PeerId, PeerInfo
 from chiral.interface.streams import Stream
 from chiral.kad.framing import frame_message
 from chiral.kad.key import KadKey
-from chiral.kad.messages import Message, PeerEntry
+from chiral.kad.messages import Message, MessageType, PeerEntry
 from chiral.kad.validation import Validators
 from chiral.routing.inbox import Inbox
 from chiral.routing.kademlia import NO_VALIDATORS, Kademlia
@@ -160,3 +160,19 @@ class Scripted:
         while (request := await inbox.next()) is not None:
             self.requests.append(request)
             await stream.write(self.reply if isinstance(self.reply, bytes) else frame_message(self.reply))
+
+
+def find_node(key: bytes) -> Message:
+    return Message(MessageType.FIND_NODE, key)
+
+
+def add_provider(key: bytes, peer: PeerId, *addrs: bytes) -> Message:
+    return Message(MessageType.ADD_PROVIDER, key, providers=(PeerEntry(peer.raw, addrs),))
+
+
+async def stranger(net: Net, node: DhtNode, number: int = 500) -> FakeNode:
+    """A peer that serves no DHT, connected and identified."""
+    strange = net.fake(number)
+    await strange.connect(node.info)
+    await trio.sleep(0.1)
+    return strange

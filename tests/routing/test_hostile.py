@@ -233,19 +233,3 @@ async def test_with_nobody_else_even_who_failed_is_asked(autojump_clock: Clock) 
         seeker.overlay().table.seen(only.peer, trio.current_time())
         assert seeker.overlay().blocked(only.peer)
         assert [info.peer for info in await seeker.kad.closest_peers(KEY)] == [only.peer]
-
-
-async def test_more_doubts_than_can_be_asked_at_once_are_let_go(autojump_clock: Clock) -> None:
-    async with running() as net:
-        node = await net.add(KadSettings(k=1), run=False)
-        overlay = node.overlay()
-        numbers = iter(range(1000, 100_000))
-        asked = 0
-        while asked < 100:
-            await trio.sleep(200)
-            before = overlay.doubts.statistics().current_buffer_used
-            for _ in range(50):
-                overlay.observe(peer_id(next(numbers)))
-            asked += 1
-            assert before <= overlay.doubts.statistics().current_buffer_used <= 64
-        assert overlay.doubts.statistics().current_buffer_used == 64

@@ -10,8 +10,20 @@ import trio
 from chiral.block.cid import CID, DAG_PB
 from chiral.dag.file_info import FileInfo
 from chiral.errors import InvalidCidError, NoProvidersError
+from chiral.node.node import Node
 from chiral.transfer.settings import TransferSettings
-from tests.scenarios.swarm import add, get, names, provided_by, providers, random_file, running, several, sha256_of
+from tests.scenarios.swarm import (
+    add,
+    config,
+    get,
+    names,
+    provided_by,
+    providers,
+    random_file,
+    running,
+    several,
+    sha256_of,
+)
 
 KIB_BYTES = 1 << 10
 MIB_BYTES = 1 << 20
@@ -66,6 +78,16 @@ async def test_who_fetched_provides(tmp_path: Path) -> None:
         async with running(tmp_path / "third", first) as third:
             assert await get(third, added.root, tmp_path / "again") == 1
     assert sha256_of(tmp_path / "again") == sha256_of(original)
+
+
+async def test_a_get_just_after_the_start(tmp_path: Path) -> None:
+    """The node has not joined the swarm yet: that is waited for, instead of finding nobody."""
+    original = random_file(tmp_path / "original", MIB_BYTES)
+    async with running(tmp_path / "first") as first, running(tmp_path / "up", first) as source:
+        added = await add(source, original)
+        async with Node(config(tmp_path / "down", first.listen_addrs_text()[0])) as node:
+            assert await get(node, added.root, tmp_path / "copy") == 1
+    assert sha256_of(tmp_path / "copy") == sha256_of(original)
 
 
 async def test_many_gets_of_one_file_at_once(tmp_path: Path) -> None:

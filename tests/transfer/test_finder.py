@@ -71,3 +71,33 @@ async def test_a_search_ends_in_time_with_what_it_found(autojump_clock: MockCloc
     scripted.routing.knows(CONTENT, *providers)
     assert len(await found(scripted, timeout_s=35.0)) == 3
     assert trio.current_time() == 35.0
+
+
+class TestJoining:
+    """A search that begins before the node has joined the swarm."""
+
+    async def test_waits_for_it(self, autojump_clock: MockClock) -> None:
+        connected, provider = ScriptedPeer(1), ScriptedPeer(2)
+        scripted = ScriptedSwarm(connected, provider, joined=False)
+
+        async def join() -> None:
+            await trio.sleep(2.0)
+            scripted.connections.connect(connected)
+            scripted.routing.knows(CONTENT, provider)
+            scripted.joined.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(join)
+            assert [candidate.peer for candidate in await found(scripted)] == [connected.id, provider.id]
+        assert trio.current_time() == 2.0
+
+    async def test_but_not_for_ever(self, autojump_clock: MockClock) -> None:
+        provider = ScriptedPeer(1)
+        scripted = ScriptedSwarm(provider, joined=False)
+        scripted.routing.knows(CONTENT, provider)
+        assert [candidate.peer for candidate in await found(scripted)] == [provider.id]
+        assert trio.current_time() == 5.0
+
+    async def test_nor_longer_than_the_search_may_take(self, autojump_clock: MockClock) -> None:
+        await found(ScriptedSwarm(joined=False), timeout_s=1.0)
+        assert trio.current_time() == 1.0

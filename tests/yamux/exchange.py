@@ -9,9 +9,7 @@ from tests.yamux.linked import Link
 
 EVERYTHING = 1 << 30
 ACTIONS = ["open", "send", "finish", "read", "carry", "accept", "reset", "tick", "abandon"]
-LIMITS = YamuxLimits(
-    max_outbound_streams=6, send_backlog_bytes=300_000, max_unread_bytes=1 << 20, ping_timeout_s=1e9
-)
+LIMITS = YamuxLimits(max_outbound_streams=6, send_backlog_bytes=300_000, max_unread_bytes=1 << 20, ping_timeout_s=1e9)
 
 
 class Exchange:
