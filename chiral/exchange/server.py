@@ -24,7 +24,6 @@ class BlockServer:
         self._catalogue = catalogue
         self._bus = bus
         self._settings = settings
-        self._slots = trio.CapacityLimiter(settings.max_serving)
         self._serving = Serving(settings)
         self.blocks_sent = 0
         self.bytes_sent = 0
@@ -37,12 +36,11 @@ class BlockServer:
         """Answer one request. Raises a `RemoteError`, and so resets the stream, where the remote breaks the rules."""
         with self._serving.request(stream.peer), trio.move_on_after(self._settings.request_timeout_s):
             cid = decode_request(await stream.read_to_end(self._settings.max_request_bytes))
-            async with self._slots:
-                data = await self._find(cid)
-                if data is None:
-                    await stream.finish(NOT_HELD)
-                else:
-                    await self._send(stream, cid, data)
+            data = await self._find(cid)
+            if data is None:
+                await stream.finish(NOT_HELD)
+            else:
+                await self._send(stream, cid, data)
             return
         raise RequestTimeoutError(f"{stream.peer.short} did not finish its request or take its answer in time")
 

@@ -20,19 +20,24 @@ class Serving:
     def __init__(self, settings: ExchangeSettings) -> None:
         self._settings = settings
         self._requests: Counter[PeerId] = Counter()
+        self._all_requests = 0
         self._bytes: Counter[PeerId] = Counter()
         self._all_bytes = 0
 
     @contextmanager
     def request(self, peer: PeerId) -> Iterator[None]:
-        """One request of `peer` within the block; raises `LimitExceededError` if it has too many."""
+        """One request of `peer` within the block; raises `LimitExceededError` if there are too many."""
         count = self._requests[peer]
         if count >= self._settings.max_serving_per_peer:
             raise LimitExceededError(f"{peer.short} has {count} requests open (exchange.max_serving_per_peer)")
+        if self._all_requests >= self._settings.max_serving:
+            raise LimitExceededError(f"{self._all_requests} requests are open (exchange.max_serving)")
         self._requests[peer] = count + 1
+        self._all_requests += 1
         try:
             yield
         finally:
+            self._all_requests -= 1
             self._requests[peer] -= 1
             if not self._requests[peer]:
                 del self._requests[peer]

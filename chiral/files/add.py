@@ -22,8 +22,8 @@ from chiral.files.shelf import Shelf
 from chiral.files.source import Source
 
 _BATCHES_AHEAD = 1
-_WRITES_AT_ONCE = 2
-"""The next batch waits in the writer's queue when one is done, so the disk never waits for this task."""
+_WRITES_AT_ONCE = 3
+"""While one batch is synced to the disk the next ones gather in the writer's queue and share the next sync."""
 
 
 @dataclass(slots=True)

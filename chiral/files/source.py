@@ -15,7 +15,7 @@ from chiral.block.block import Block
 from chiral.chunker.splitter import Splitter
 from chiral.errors import FileAccessError
 
-BATCH_BLOCKS = 16
+BATCH_BLOCKS = 8
 _READ_BYTES = 256 * 1024
 
 

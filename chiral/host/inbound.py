@@ -9,9 +9,9 @@ import logging
 from collections.abc import Mapping
 
 import trio
-from libp2p.stream_muxer.exceptions import MuxedStreamEOF
+from libp2p.exceptions import BaseLibp2pError
 
-from chiral.errors import ChiralError, RemoteError, RequestTimeoutError, StreamResetError
+from chiral.errors import ChiralError, RemoteError, RequestTimeoutError
 from chiral.host.negotiation import Answering
 from chiral.host.stream import HostStream, MuxedStream, guarded
 from chiral.interface.peer import PeerId
@@ -20,6 +20,10 @@ from chiral.interface.streams import StreamHandler
 logger = logging.getLogger(__name__)
 
 _READ_BYTES = 16 * 1024
+
+
+class _LeftError(Exception):
+    """The remote ended or reset a stream on which no protocol was agreed."""
 
 
 class Inbound:
@@ -58,26 +62,32 @@ class Inbound:
         `RemoteError`.
         """
         answering = Answering(self._handlers)
-        with trio.move_on_after(self._negotiate_timeout_s):
-            while True:
-                data = await self._some(muxed, peer)
-                if not data:
-                    return None
-                protocol = answering.take(data)
-                if answering.rest and protocol is not None:
-                    muxed.unread(answering.rest)
-                    return HostStream(muxed, peer, protocol, remote_addr, outgoing=answering.words)
-                if answering.words:
-                    words, answering.words = answering.words, b""
-                    await guarded(muxed.write(words), peer)
-                if protocol is not None:
-                    return HostStream(muxed, peer, protocol, remote_addr)
-        raise RequestTimeoutError(f"no protocol named within {self._negotiate_timeout_s:g} s")
+        try:
+            # Nearly always the whole opening is there, and a deadline costs more than all the rest of this.
+            protocol = await self._hear(answering, muxed, peer) if muxed.peek_buffered(1) else None
+            if protocol is None:
+                with trio.fail_after(self._negotiate_timeout_s):
+                    while protocol is None:
+                        protocol = await self._hear(answering, muxed, peer)
+        except _LeftError:
+            return None
+        except trio.TooSlowError as error:
+            raise RequestTimeoutError(f"no protocol named within {self._negotiate_timeout_s:g} s") from error
+        if answering.rest:
+            muxed.unread(answering.rest)
+        return HostStream(muxed, peer, protocol, remote_addr, outgoing=answering.words)
 
     @staticmethod
-    async def _some(muxed: MuxedStream, peer: PeerId) -> bytes:
-        """The next bytes, `b""` if the remote has ended or reset the stream."""
+    async def _hear(answering: Answering, muxed: MuxedStream, peer: PeerId) -> str | None:
+        """Take in what the remote says next, and answer unless a request came with it; the protocol once it is agreed.
+
+        Raises `_LeftError` if the remote has ended or reset the stream.
+        """
         try:
-            return await guarded(muxed.read(_READ_BYTES), peer)
-        except (MuxedStreamEOF, StreamResetError):
-            return b""
+            protocol = answering.take(await muxed.read(_READ_BYTES))
+        except BaseLibp2pError as error:
+            raise _LeftError from error
+        if answering.words and (protocol is None or not answering.rest):
+            words, answering.words = answering.words, b""
+            await guarded(muxed.write(words), peer)
+        return protocol

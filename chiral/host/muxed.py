@@ -22,7 +22,8 @@ from multiaddr.multiaddr import Multiaddr
 from chiral.errors import ChiralError
 from chiral.host import libp2p_private
 from chiral.host.muxed_pump import Pump
-from chiral.host.muxed_stream import WRITE_TURN_BYTES, FastStream
+from chiral.host.muxed_stream import FastStream
+from chiral.host.muxed_turns import WriteTurns
 from chiral.host.secured import FastSession
 from chiral.yamux.connection import Connection
 from chiral.yamux.events import Event, StreamArrived, StreamReadable, StreamWritable
@@ -60,11 +61,9 @@ class FastMuxed(IMuxedConn):
         self.flush_soon = self._pump.flush_soon
         self._acceptors = trio.lowlevel.ParkingLot()
         self._openers = trio.lowlevel.ParkingLot()
-        self._turns = trio.lowlevel.ParkingLot()
+        self.turns = WriteTurns(self.machine)
         self._closing = False
         self._scope: trio.CancelScope | None = None
-
-    # -- what is known
 
     @property
     def is_initiator(self) -> bool:
@@ -105,8 +104,6 @@ class FastMuxed(IMuxedConn):
     def get_connection_type(self) -> ConnectionType:
         return self._session.get_connection_type()
 
-    # -- streams
-
     async def open_stream(self) -> FastStream:
         """A new stream, of which nothing is sent yet; waits for a free slot below the limits.
 
@@ -126,8 +123,6 @@ class FastMuxed(IMuxedConn):
                 return FastStream(self, stream)
             await self._acceptors.park()
         raise MuxedConnUnavailable(self._why_closed())
-
-    # -- life
 
     async def start(self) -> None:
         """Run the connection to its end. Raises nothing but cancellation."""
@@ -181,9 +176,10 @@ class FastMuxed(IMuxedConn):
             self.death = cause
         self._pump.flush_nowait()
         for stream in self.machine.fail():
-            self._wake(stream)
-        for lot in (self._acceptors, self._openers, self._turns):
-            lot.unpark_all()
+            wake(stream, FastStream.wake_reader, FastStream.wake_writer)
+        self._acceptors.unpark_all()
+        self._openers.unpark_all()
+        self.turns.let_all_go()
         self.event_closed.set()
         for callback in self.on_death:
             callback(self)
@@ -198,21 +194,19 @@ class FastMuxed(IMuxedConn):
     def _why_closed(self) -> str:
         return f"the connection has ended: {self.death or 'closed'}"
 
-    # -- waking
-
     def _tell(self, events: list[Event]) -> None:
         for event in events:
             if type(event) is StreamReadable:
-                event.stream.handle.wake_reader()
+                wake(event.stream, FastStream.wake_reader)
             elif type(event) is StreamWritable:
-                event.stream.handle.wake_writer()
+                wake(event.stream, FastStream.wake_writer)
             elif type(event) is StreamArrived:
                 self._acceptors.unpark(count=self.machine.waiting_streams)
 
     def _let_go_on(self) -> None:
         """Streams may have ended and data may have gone out: let those go on who waited for it."""
         self._let_open()
-        self.let_write()
+        self.turns.pass_on()
 
     def _let_open(self) -> None:
         """Let those go on who wait to open a stream, as many as there are slots."""
@@ -222,33 +216,20 @@ class FastMuxed(IMuxedConn):
             elif self.machine.free_slots > 0:
                 self._openers.unpark(count=self.machine.free_slots)
 
-    def is_backlogged(self) -> bool:
-        """Whether a writer must wait for its turn."""
-        return bool(self._turns) or self.machine.backlog_bytes >= self.machine.limits.send_backlog_bytes
-
-    async def wait_for_turn(self) -> None:
-        """Wait behind the writers of other streams until the backlog has room."""
-        await self._turns.park()
-
-    def let_write(self) -> None:
-        """Let those go on who wait for the backlog, one turn's worth of room each, first come first."""
-        if self._turns:
-            room = self.machine.limits.send_backlog_bytes - self.machine.backlog_bytes
-            if room >= WRITE_TURN_BYTES or not self.machine.backlog_bytes:
-                self._turns.unpark(count=max(room // WRITE_TURN_BYTES, 1))
-
     def reset(self, stream: Stream) -> None:
         """End a stream at once, and let those go on who waited for what it held."""
         self.machine.reset(stream)
-        self._wake(stream)
+        wake(stream, FastStream.wake_reader, FastStream.wake_writer)
         self._let_go_on()
         self.nudge()
 
-    @staticmethod
-    def _wake(stream: Stream) -> None:
-        if stream.handle is not None:
-            stream.handle.wake_reader()
-            stream.handle.wake_writer()
+
+def wake(stream: Stream, *calls: Callable[[FastStream], None]) -> None:
+    """Wake who waits for a stream, unless it was never given out or nobody holds it any more."""
+    held = stream.handle and stream.handle()
+    if held is not None:
+        for call in calls:
+            call(held)
 
 
 class FastMuxer(MuxerMultistream):

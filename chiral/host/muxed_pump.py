@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 LONE_STREAMS = 2
 """With no more streams than these a request or an answer is sent by the task that makes it."""
+YIELD_FRAMES = 1000
+"""After so many frames other connections have their turn, however little the frames hold."""
 QUIET_BYTES = 4096
 """A connection that moved less between two pings gives its large buffers back."""
 
@@ -78,6 +80,7 @@ class Pump:
     async def receive(self) -> None:
         """Raises `ConnectionClosedError` at the end, `ProtocolError` when the peer breaks a rule."""
         session, machine = self._session, self._machine
+        seen = 0
         while True:
             messages = await session.receive()
             now = trio.current_time()
@@ -85,6 +88,9 @@ class Pump:
                 events = machine.receive(message, now)
                 if events:
                     self._tell(events)
+                if machine.frames_received - seen > YIELD_FRAMES:
+                    seen = machine.frames_received
+                    await trio.lowlevel.checkpoint()
             self._moved()
             self.nudge()
             self._check_farewell()

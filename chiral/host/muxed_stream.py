@@ -1,27 +1,26 @@
 """One Yamux stream behind py-libp2p's `IMuxedStream`, and what Chiral wants beyond it.
 
-Nothing is sent when a stream is opened: its SYN travels with the first data, end or `flush`. Only the reader task and
-the writer task of the connection touch the wire, so any method may be cancelled: a cancelled write leaves whole frames
-behind or nothing.
+Nothing is sent when a stream is opened: its SYN travels with the first data, end or `flush`. What is written goes to
+the connection's machine, which sends whole frames, so any method may be cancelled: the connection stays in step, and a
+stream whose write was cut short can only be reset.
 """
 
 from __future__ import annotations
 
 from types import TracebackType
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import trio
 from libp2p.abc import IMuxedStream
 from libp2p.stream_muxer.exceptions import MuxedStreamClosed, MuxedStreamEOF, MuxedStreamReset
 
 from chiral.errors import LimitExceededError
+from chiral.host.muxed_turns import TURN_BYTES
 from chiral.yamux.stream import Stream
 
 if TYPE_CHECKING:
     from chiral.host.muxed import FastMuxed
-
-WRITE_TURN_BYTES = 256 * 1024
-"""How much of the connection's backlog one stream takes before others that wait have their turn."""
 
 
 def immutable(data: bytes | bytearray | memoryview) -> memoryview:
@@ -42,7 +41,7 @@ class FastStream(IMuxedStream):
         self._readers = trio.lowlevel.ParkingLot()
         self._writers = trio.lowlevel.ParkingLot()
         self._is_cut = False
-        state.handle = self
+        state.handle = ref(self)
 
     @property
     def stream_id(self) -> int:
@@ -90,7 +89,7 @@ class FastStream(IMuxedStream):
         state = self._state
         self._machine.collect(state, trio.current_time())
         self._conn.nudge()
-        while state.inbox.size <= limit_bytes and not state.remote_ended:
+        while state.inbox.size <= limit_bytes and (state.abandoned or not state.remote_ended):
             await self._wait(limit_bytes + 1)
         if state.inbox.size > limit_bytes:
             raise LimitExceededError(f"the peer sent more than {limit_bytes} bytes on a stream")
@@ -144,31 +143,31 @@ class FastStream(IMuxedStream):
         `MuxedStreamReset` if the stream or connection died.
         """
         view = immutable(data)
-        conn, state, has_turn, was_cut = self._conn, self._state, False, self._is_cut
+        turns, state, has_turn, was_cut = self._conn.turns, self._state, False, self._is_cut
         try:
             while True:
                 self._check_writable()
-                if has_turn or not conn.is_backlogged():
-                    taken = self._machine.send(state, view[:WRITE_TURN_BYTES])
+                if has_turn or not turns.must_wait:
+                    taken = self._machine.send(state, view[:TURN_BYTES])
                     view = view[taken:]
                     if more or view:
-                        conn.nudge()
+                        self._conn.nudge()
                     if not view:
                         self._is_cut = was_cut
                         return
                     self._is_cut |= taken > 0
                 if has_turn:
                     has_turn = False
-                    conn.let_write()
+                    turns.pass_on()
                 if not state.send_window:
                     state.write_wanted = True
                     await self._writers.park()
-                elif conn.is_backlogged():
-                    await conn.wait_for_turn()
+                elif turns.must_wait:
+                    await turns.wait()
                     has_turn = True
         finally:
             if has_turn:
-                conn.let_write()
+                turns.pass_on()
 
     async def finish(self, data: bytes | bytearray | memoryview = b"") -> None:
         """Send `data` and end this side, in one flight where it fits; reading goes on. Raises as `write` does."""

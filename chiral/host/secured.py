@@ -53,6 +53,7 @@ class FastSession(BaseSession):
         self._opener = Opener(keys.receive_key, keys.receive_counter)
         self.sealer = Sealer(keys.send_key, keys.send_counter)
         self._unread = libp2p_private.buffered_plaintext(session)
+        self._unfed = b""
         self._write_lock = trio.Lock()
         self._flushed = 0
         self._cut_short = False
@@ -74,7 +75,8 @@ class FastSession(BaseSession):
         if messages:
             await trio.lowlevel.checkpoint()
         while not any(messages):
-            await self._receive_ciphertext()
+            if not messages:
+                await self._receive_ciphertext()
             messages = self._opener.drain()
         return messages
 
@@ -191,9 +193,10 @@ class FastSession(BaseSession):
 
     async def _receive_some(self) -> int:
         if self._tcp is None:
-            data = await self._raw.read(RAW_READ_BYTES)
-            self._opener.feed(data)
-            return len(data)
+            data = self._unfed or await self._raw.read(RAW_READ_BYTES)
+            taken = self._opener.feed(data)
+            self._unfed = data[taken:]
+            return taken
         await trio.lowlevel.checkpoint_if_cancelled()
         count = self._receive_nowait(self._tcp)
         if count is not None:

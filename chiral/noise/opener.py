@@ -76,18 +76,18 @@ class Opener:
         if self._stop == size and size < self._limit_bytes:
             self._resize(min(2 * size, self._limit_bytes))
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> int:
         """Take ciphertext that comes as bytes, from a transport that cannot receive into a buffer.
 
-        The caller drains first: raises `ValueError` if `data` does not fit beside what is still unopened.
+        Returns how much of it there was room for, beside what is still unopened: the rest is for after `drain`.
         """
-        count = self._stop - self._start + len(data)
-        if count > self._limit_bytes:
-            raise ValueError("more ciphertext than the buffer holds: drain it first")
-        if self._stop + len(data) > len(self._buffer):
-            self._resize(min(max(count, len(self._buffer)), self._limit_bytes))
-        self._view[self._stop : self._stop + len(data)] = data
-        self._stop += len(data)
+        unopened = self._stop - self._start
+        taken = min(len(data), self._limit_bytes - unopened)
+        if self._stop + taken > len(self._buffer):
+            self._resize(max(unopened + taken, len(self._buffer)))
+        self._view[self._stop : self._stop + taken] = data[:taken]
+        self._stop += taken
+        return taken
 
     def drain(self, limit: int = DRAIN_MESSAGES) -> list[bytes]:
         """Up to `limit` whole messages, decrypted, in order; an empty list when more ciphertext is needed.

@@ -1,8 +1,8 @@
 """One Yamux connection as a machine: decrypted bytes in, events and outgoing messages out; no I/O, no clock.
 
 Implements hashicorp/yamux `spec.md` with what libp2p's implementations add: lazy acknowledgement, at most 256 streams
-not yet acknowledged, windows that grow. Whatever the peer does wrong raises `YamuxError` from `receive` or `tick`, with
-a GO_AWAY already waiting in the output; after that only `fill` and `fail` are of use.
+not yet acknowledged, windows that grow. Whatever the peer does wrong raises `YamuxError` from `receive`, with a GO_AWAY
+waiting in the output; after that only `fill` and `fail` are of use.
 
 Seconds (`now`) are of one clock that never goes back.
 """
@@ -166,6 +166,7 @@ class Connection:
         """End both sides at once, dropping what waits. Harmless when the stream is over."""
         if stream.is_over:
             stream.inbox.clear()
+            stream.remote_ended = False
             stream.reset_by = stream.reset_by or ResetBy.LOCAL
             return
         if not stream.syn_due:

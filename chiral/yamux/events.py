@@ -1,4 +1,4 @@
-"""What a Yamux connection tells its owner after it took in bytes or time; only what somebody waits for is told."""
+"""What a Yamux connection tells its owner after it took in bytes; of streams, only what somebody waits for."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class Outbox:
             ring.popleft()
             stream.in_ring = False
             position = self._frame(stream, into, position, end)
-            if stream.queued_bytes:
+            if stream.has_output:
                 self.schedule(stream)
         if self._farewell and not ring and not self._control and end - position >= HEADER_BYTES:
             into[position : position + HEADER_BYTES] = self._farewell
@@ -166,7 +166,7 @@ class Outbox:
         sent = stop - start
         stream.queued_bytes -= sent
         self.backlog_bytes -= sent
-        HEADER.pack_into(into, position, VERSION, DATA, stream.frame_flags(), stream.id, sent)
+        HEADER.pack_into(into, position, VERSION, DATA, stream.frame_flags(sent), stream.id, sent)
         if stream.fin_sent:
             self._on_finished(stream)
         return stop

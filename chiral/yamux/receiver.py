@@ -196,6 +196,7 @@ class Receiver:
 
     def _give_up(self, stream: Stream) -> None:
         self._outbox.answer(WINDOW_UPDATE, RST, stream.id, 0)
+        self._table.spare(stream.window.credit)
         self.end_by(stream, ResetBy.LOCAL)
         self.wake(stream)
 

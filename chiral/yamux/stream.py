@@ -74,7 +74,7 @@ class Stream:
         self.write_wanted = False
         """The owner waits for credit, or a reset."""
         self.handle: Any = None
-        """Whatever the owner ties to the stream."""
+        """Whatever the owner ties to the stream; it is dropped with the stream, so a strong way back makes a cycle."""
 
     @property
     def is_over(self) -> bool:
@@ -96,10 +96,14 @@ class Stream:
             return ACK
         return 0
 
-    def frame_flags(self) -> int:
-        """The flags of the DATA frame made now, FIN with the last byte; remembers that they were given."""
+    def frame_flags(self, size: int) -> int:
+        """The flags of the DATA frame of `size` bytes made now; remembers that they were given.
+
+        FIN goes alone, after the last byte: Go's yamux takes a frame's flags before its data, and a reader awake in
+        between would find the stream ended without it.
+        """
         flags = self.opening_flags()
-        if self.finishing and not self.outgoing and not self.fin_sent:
+        if self.finishing and not size and not self.outgoing and not self.fin_sent:
             self.fin_sent = True
             flags |= FIN
         return flags

@@ -127,7 +127,7 @@ class StreamTable:
 
     def spare(self, credit: int) -> None:
         """Credit that the peer has on a stream which ended here: what uses it is dropped and no fault."""
-        self.spare_credit = min(self.spare_credit + credit, self._limits.max_unread_bytes)
+        self.spare_credit += credit
 
     def spend_spare(self, count: int, stream_id: int) -> None:
         """Data came for no live stream. Raises `YamuxError` if no credit can account for it."""

@@ -18,14 +18,14 @@ import trio
 import chiral
 from interop.bench import adding, blocks, ceilings, delay, idle, large, record, small_files, whole_files
 from interop.bench.facts import facts
-from interop.bench.figures import Figures
+from interop.bench.figures import Failure, Figures
 from interop.bench.places import memory_directory
 from interop.bench.reach import verdicts
 from interop.bench.rounds import FAULTS
-from interop.bench.run import Options, Run
+from interop.bench.run import NAMES, Options, Run
 from interop.bench.table import report
-from interop.kinds import Kind
-from interop.matrix import available
+from interop.build import BuildError, ensure
+from interop.kinds import BUILT, Kind
 
 RESULTS = Path("bench-results")
 DOCUMENT = Path(chiral.__file__).parent / "docs" / "performance.md"
@@ -100,15 +100,25 @@ def reasons(faults: BaseExceptionGroup[Exception]) -> list[str]:
     return said
 
 
+def built(figures: Figures) -> list[Kind]:
+    """The kinds that can take part, built before the clock runs; those that cannot are noted."""
+    kinds = [Kind.PYTHON]
+    for kind in BUILT:
+        try:
+            ensure(kind)
+        except BuildError as error:
+            figures.failed(Failure(NAMES[kind], str(error)))
+        else:
+            kinds.append(kind)
+    return kinds
+
+
 async def measure_all(asked: argparse.Namespace, figures: Figures, tmpfs: Path, disk: Path) -> None:
     """The run itself; `figures` fills while it lasts."""
-    kinds = available()
+    kinds = await trio.to_thread.run_sync(built, figures)
     options = options_of(asked)
     figures.facts.update(facts(options, tmpfs, disk, kinds))
     run = Run(options, figures, tmpfs, disk, kinds, trio.current_time() + options.budget_s)
-    for kind in Kind:
-        if not run.has(kind):
-            run.failed(str(kind), f"{kind.tool} is not installed")
     async with trio.open_nursery() as nursery:
         nursery.cancel_scope.deadline = run.deadline + _GRACE_S
         nursery.start_soon(_stop_when_told, nursery.cancel_scope)

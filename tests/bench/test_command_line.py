@@ -13,6 +13,7 @@ from interop.bench import facts, record, work
 from interop.bench.figures import Figures
 from interop.bench.run import Options, Run
 from interop.bench.work import PYTHON, Sample
+from interop.build import BuildError
 from interop.child import PeerError
 from interop.kinds import Kind
 
@@ -86,3 +87,15 @@ def test_facts_name_the_machine_and_the_peers(tmp_path: Path) -> None:
 def test_a_processor_without_a_name_is_named_by_its_kind() -> None:
     assert facts.cpu_name("processor\t: 0\nmodel name\t: Fast One\n") == "Fast One"
     assert facts.cpu_name("")
+
+
+def test_peers_that_cannot_be_built_are_noted_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ensure(kind: Kind) -> Path:
+        if kind is not Kind.GO:
+            raise BuildError(f"{kind}: cargo is not installed")
+        return Path("peer")
+
+    monkeypatch.setattr(command, "ensure", ensure)
+    figures = Figures()
+    assert command.built(figures) == [Kind.PYTHON, Kind.GO]
+    assert [failure.what for failure in figures.failures] == ["Rust 0.54", "Rust"]

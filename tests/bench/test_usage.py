@@ -6,6 +6,7 @@ import os
 
 import pytest
 import trio
+import trio.testing
 
 from interop.bench import usage
 from interop.bench.usage import Memory, Peak

@@ -15,7 +15,9 @@ ONE, TWO, THREE = (PeerId(bytes([0, 1, number])) for number in range(3))
 
 
 def serving() -> Serving:
-    return Serving(ExchangeSettings(max_serving_per_peer=2, max_serving_bytes_per_peer=100, max_serving_bytes=150))
+    return Serving(
+        ExchangeSettings(max_serving=3, max_serving_per_peer=2, max_serving_bytes_per_peer=100, max_serving_bytes=150)
+    )
 
 
 def test_a_peer_has_so_many_requests_open_and_no_more() -> None:
@@ -24,6 +26,8 @@ def test_a_peer_has_so_many_requests_open_and_no_more() -> None:
         for peer in (ONE, ONE, TWO):
             held.enter_context(counts.request(peer))
         with pytest.raises(LimitExceededError, match="max_serving_per_peer"), counts.request(ONE):
+            raise AssertionError("one too many")
+        with pytest.raises(LimitExceededError, match=r"max_serving\)"), counts.request(TWO):
             raise AssertionError("one too many")
     with counts.request(ONE), counts.request(ONE):
         pass

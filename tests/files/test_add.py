@@ -15,7 +15,7 @@ from chiral.block.block import Block
 from chiral.chunker.splitter import Splitter
 from chiral.dag.file_info import FileInfo
 from chiral.errors import FileAccessError, StoreError, StoreFullError
-from chiral.files.source import StreamSource, open_path
+from chiral.files.source import BATCH_BLOCKS, StreamSource, open_path
 from tests.fakes.memory_store import MemoryBlockstore
 from tests.files.rig import CHUNK_BYTES, Content, Rig
 
@@ -79,7 +79,7 @@ async def test_a_store_that_is_slow_bounds_what_is_read_ahead() -> None:
             await self.opened.wait()
             return await super().put_many(blocks)
 
-    bound = 16 * 4  # two batches being written, one waiting, one in hand
+    bound = BATCH_BLOCKS * 5  # three batches being written, one waiting, one in hand
     read = 0
     reached = trio.Event()
 

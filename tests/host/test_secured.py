@@ -149,6 +149,39 @@ async def test_a_cancelled_send_leaves_whole_frames() -> None:
     await theirs.close()
 
 
+async def test_empty_messages_do_not_hold_up_what_is_behind_them() -> None:
+    ours, theirs = await sessions()
+    for _ in range(200):
+        ours.sealer.seal(b"")
+    ours.sealer.seal(b"behind")
+    await ours.flush()
+    with trio.fail_after(10):
+        assert await theirs.read() == b"behind"
+
+
+class Hoarding:
+    """A raw connection that hands out more at once than was asked for."""
+
+    def __init__(self, raw: Any, count: int) -> None:
+        self._raw = raw
+        self._count = count
+
+    async def read(self, n: int | None = None) -> bytes:
+        data = b""
+        while len(data) < self._count and (more := await self._raw.read(n)):
+            data += more
+        return data
+
+
+async def test_a_transport_that_gives_more_than_was_asked() -> None:
+    ours, theirs = await sessions()
+    big = bytes(range(256)) * 4000
+    theirs._raw, theirs._tcp = Hoarding(theirs._raw, len(big)), None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ours.write, big)
+        assert await read_exactly(theirs, len(big)) == big
+
+
 class Relayed:
     """A raw connection that is not plain TCP, as py-libp2p's WebSocket or relay would be: only `read` and `write`."""
 

@@ -20,7 +20,7 @@ from libp2p.stream_muxer.yamux.yamux import Yamux
 from libp2p.transport.upgrader import TransportUpgrader
 
 from chiral.host.muxed import FastMuxed, FastMuxer
-from chiral.host.secured import FastNoise
+from chiral.host.secured import FastNoise, FastSession
 from chiral.yamux.limits import YamuxLimits
 
 PATIENCE_S = 60.0
@@ -84,6 +84,20 @@ async def connected(dialler: End | None = None, listener: End | None = None) -> 
             await ours.event_started.wait()
             await theirs.event_started.wait()
             yield ours, theirs
+            nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def hostile_to_one() -> AsyncIterator[tuple[FastSession, FastMuxed]]:
+    """A session whose owner writes what frames it likes, and the started connection that they come to."""
+    dialler, listener = End(), End()
+    dialled, accepted = await tcp_pair()
+    hostile, victim = await both(dialler.upgrade(dialled, listener.peer_id), listener.upgrade(accepted))
+    with trio.fail_after(PATIENCE_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(victim.start)
+            await victim.event_started.wait()
+            yield hostile.secured_conn, victim
             nursery.cancel_scope.cancel()
 
 

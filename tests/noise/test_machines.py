@@ -86,8 +86,18 @@ def test_ciphertext_given_as_bytes() -> None:
         opener.feed(frames[start : start + 50_000])
         messages += opener.drain()
     assert messages == [b"a" * 60_000, b"b" * 60_000, b"c"]
-    with pytest.raises(ValueError, match="drain"):
-        opener.feed(bytes(FULL_BUFFER_BYTES + 1))
+
+
+def test_more_ciphertext_than_the_buffer_holds_is_taken_in_parts() -> None:
+    opener = Opener(KEY)
+    messages = [bytes([number]) * 60_000 for number in range(8)]
+    frames, opened = sealed(*messages), []
+    while frames:
+        taken = opener.feed(frames)
+        assert 0 < taken <= FULL_BUFFER_BYTES
+        frames = frames[taken:]
+        opened += opener.drain()
+    assert opened == messages
 
 
 def test_ciphertext_of_any_size_given_as_bytes_behind_a_rest() -> None:

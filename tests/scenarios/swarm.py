@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -12,9 +12,11 @@ import trio
 
 from chiral.block.cid import CID
 from chiral.config.model import NodeConfig
+from chiral.exchange.codec import PROTOCOL, answer_head, decode_request
 from chiral.files.results import FileAdded
 from chiral.host.settings import HostSettings
 from chiral.interface.peer import PeerId
+from chiral.interface.streams import Stream
 from chiral.node.node import Node
 from chiral.store.settings import StoreSettings
 from chiral.transfer.settings import TransferSettings
@@ -103,6 +105,24 @@ async def provided_by(node: Node, cid: CID, provider: Node) -> None:
     with trio.fail_after(DEADLINE_S):
         while provider.peer_id not in await providers(node, cid):  # noqa: ASYNC110
             await trio.sleep(0.02)
+
+
+Conduct = Callable[[Stream, bytes], Awaitable[None]]
+"""Answers a request for content that it is given."""
+
+
+async def honest(stream: Stream, content: bytes) -> None:
+    await stream.finish(answer_head(len(content)) + content)
+
+
+def serve_by(node: Node, conduct: Conduct) -> None:
+    """Have the node answer requests for blocks by `conduct` from now on."""
+
+    async def serve(stream: Stream) -> None:
+        cid = decode_request(await stream.read_to_end(1024))
+        await conduct(stream, await node.fetch_block(cid, 1.0))
+
+    node.streams.serve(PROTOCOL, serve)
 
 
 def names(directory: Path) -> Sequence[str]:

@@ -16,12 +16,25 @@ import trio
 
 from chiral.errors import RemoteError
 from chiral.events.types import BlockReceived, Event
+from chiral.exchange.codec import NOT_HELD
 from chiral.files.results import FileAdded
 from chiral.host.addresses import parse_peer_address
 from chiral.interface.peer import PeerInfo
+from chiral.interface.streams import Stream
 from chiral.node.node import Node
 from chiral.transfer.settings import TransferSettings
-from tests.scenarios.swarm import LOOPBACK, add, config, identified, names, random_file, running, sha256_of
+from tests.scenarios.swarm import (
+    LOOPBACK,
+    add,
+    config,
+    honest,
+    identified,
+    names,
+    random_file,
+    running,
+    serve_by,
+    sha256_of,
+)
 
 SIZE_BYTES = 16 << 20
 SHORT = TransferSettings(lookahead=8, retry_s=0.05, patience_s=1.0)
@@ -93,8 +106,18 @@ async def test_another_provider_takes_over(tmp_path: Path) -> None:
         running(tmp_path / "other", doomed.address) as other,
         running(tmp_path / "down", doomed.address, transfer=SHORT) as node,
     ):
-        # Slower than the one that is killed, so that both are needed.
-        await slow_down(other, 0.005)
+        alive = True
+
+        async def wait_for_its_hour(stream: Stream, content: bytes) -> None:
+            """Else this one might bring it all."""
+            await (stream.finish(NOT_HELD) if alive else honest(stream, content))
+
+        def kill() -> None:
+            nonlocal alive
+            alive = False
+            doomed.process.kill()
+
+        serve_by(other, wait_for_its_hour)
         await add(other, original)
         with trio.fail_after(30):
             saved = await node.files.save(
@@ -102,7 +125,7 @@ async def test_another_provider_takes_over(tmp_path: Path) -> None:
                 tmp_path / "out" / "copy",
                 overwrite=False,
                 timeout_s=20.0,
-                progress=at_a_quarter(doomed.process.kill),
+                progress=at_a_quarter(kill),
             )
         assert saved.providers == 2
         assert await doomed.process.wait() == -signal.SIGKILL
@@ -122,7 +145,7 @@ async def test_with_no_other_it_is_a_clear_error_and_no_file(tmp_path: Path, blo
 
         with pytest.raises(RemoteError) as raised, trio.fail_after(30):
             await node.files.save(
-                added.root, tmp_path / "out" / "copy", overwrite=False, timeout_s=3.0, progress=at_a_quarter(strike)
+                added.root, tmp_path / "out" / "copy", overwrite=False, timeout_s=1.5, progress=at_a_quarter(strike)
             )
         assert str(added.root) in raised.value.message
         assert "\n" not in str(raised.value)
@@ -142,7 +165,7 @@ async def test_what_came_before_is_not_fetched_again(tmp_path: Path, monkeypatch
                     added.root,
                     tmp_path / "copy",
                     overwrite=False,
-                    timeout_s=3.0,
+                    timeout_s=1.5,
                     progress=at_a_quarter(doomed.process.kill),
                 )
         before = (await node.blockstore.stats()).blocks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,13 +17,22 @@ from chiral.exchange.settings import ExchangeSettings
 from chiral.interface.streams import Stream
 from chiral.node.node import Node
 from chiral.transfer.settings import TransferSettings
-from tests.scenarios.swarm import add, config, get, identified, names, random_file, running, sha256_of
+from tests.scenarios.swarm import (
+    Conduct,
+    add,
+    config,
+    get,
+    honest,
+    identified,
+    names,
+    random_file,
+    running,
+    serve_by,
+    sha256_of,
+)
 
 MIB_BYTES = 1 << 20
-TIMEOUT_S = 1.0
-
-Conduct = Callable[[Stream, bytes], Awaitable[None]]
-"""Answers a request for content that it is given."""
+TIMEOUT_S = 0.5
 
 
 async def lie(stream: Stream, content: bytes) -> None:
@@ -80,22 +89,17 @@ def misbehave(node: Node, conduct: Conduct, *, from_request: int) -> None:
     """Have the node answer by `conduct` from its request number `from_request` on, honestly before."""
     served = 0
 
-    async def serve(stream: Stream) -> None:
+    async def answer(stream: Stream, content: bytes) -> None:
         nonlocal served
-        cid = decode_request(await stream.read_to_end(1024))
-        content = await node.fetch_block(cid, 1.0)
         served += 1
-        if served > from_request:
-            await conduct(stream, content)
-        else:
-            await stream.finish(answer_head(len(content)) + content)
+        await (conduct if served > from_request else honest)(stream, content)
 
-    node.streams.serve(PROTOCOL, serve)
+    serve_by(node, answer)
 
 
 @asynccontextmanager
 async def fetching(directory: Path, *sources: Node) -> AsyncIterator[Node]:
-    """A node that waits but a second for an answer, a fifth of one before it asks another peer too."""
+    """A node that waits but half a second for an answer, a fifth of one before it asks another peer too."""
     addresses = [source.listen_addrs_text()[0] for source in sources]
     impatient = config(directory, *addresses, transfer=TransferSettings(patience_s=0.2, retry_s=0.05)).model_copy(
         update={"exchange": ExchangeSettings(request_timeout_s=TIMEOUT_S)}

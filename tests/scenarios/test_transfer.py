@@ -10,17 +10,20 @@ import trio
 from chiral.block.cid import CID, DAG_PB
 from chiral.dag.file_info import FileInfo
 from chiral.errors import InvalidCidError, NoProvidersError
+from chiral.interface.streams import Stream
 from chiral.node.node import Node
 from chiral.transfer.settings import TransferSettings
 from tests.scenarios.swarm import (
     add,
     config,
     get,
+    honest,
     names,
     provided_by,
     providers,
     random_file,
     running,
+    serve_by,
     several,
     sha256_of,
 )
@@ -42,13 +45,19 @@ async def test_every_size(tmp_path: Path) -> None:
             assert (record.name, record.size) == (original.name, size)
 
 
+async def slowly(stream: Stream, content: bytes) -> None:
+    """So that no one provider brings the whole before the others are found."""
+    await trio.sleep(0.03)
+    await honest(stream, content)
+
+
 async def test_three_providers_at_once(tmp_path: Path) -> None:
     original = random_file(tmp_path / "original", 10 * MIB_BYTES)
     async with running(tmp_path / "first") as first, several(tmp_path, 3, first) as sources:
         for node in sources:
             added = await add(node, original)
+            serve_by(node, slowly)
         assert await providers(first, added.root) == {node.peer_id for node in sources}
-        # One block at a time from each: none can bring the whole before the others are found.
         async with running(tmp_path / "down", first, transfer=TransferSettings(max_in_flight=1)) as node:
             assert await get(node, added.root, tmp_path / "copy") == 3
     assert sha256_of(tmp_path / "copy") == sha256_of(original)

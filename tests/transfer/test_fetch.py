@@ -205,7 +205,7 @@ async def test_a_block_over_the_limit_is_that_peers_fault(autojump_clock: MockCl
 
 class TestSearch:
     async def test_the_roots_providers_are_looked_for_first_then_the_blocks(self, autojump_clock: MockClock) -> None:
-        blocks = numbered(20)
+        blocks = numbered(10)
         most = ScriptedPeer(1).hold(block for block in blocks if block is not blocks[7])
         rest = ScriptedPeer(2).hold(blocks[7:8])
         rig = Rig(most, rest)

@@ -264,6 +264,8 @@ def test_unread_bytes_of_all_streams_are_bounded() -> None:
     assert machine.unread_bytes <= 1 << 20
     assert machine.inbound_streams == 5
     assert [frame[:2] for frame in sent(machine)] == [(WINDOW_UPDATE, RST)] * 15
+    machine.receive(data_frame(39, bytes(60_000)), 0.0)
+    assert machine.unread_bytes <= 1 << 20, "what was under way when it was reset is no fault"
 
 
 def test_tiny_frames_cost_about_what_they_carry() -> None:
