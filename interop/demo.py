@@ -80,7 +80,7 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 def real_file() -> Path:
-    """A real file of some megabytes that is always there: this Python's shared library, or the largest one installed."""
+    """A real file of some megabytes that is always there: this Python's library, or the largest one installed."""
     library = Path(sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("INSTSONAME") or "")
     if library.is_file() and library.stat().st_size >= 4 * MIB_BYTES:
         return library

@@ -210,6 +210,7 @@ class Host:
                     self._table.remove(connection)
         except Exception:
             logger.exception("connection to %s failed", connection.peer)
+            await connection.close()
 
     # -- What connections are used for
 

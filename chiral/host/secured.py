@@ -124,7 +124,7 @@ class FastSession(BaseSession):
         if self._cut_short:
             raise ConnectionClosedError("an earlier send was cut short")
         self._cut_short = True
-        sealed = bytes(self.sealer.sealed())
+        sealed = bytes(self.sealer.sealed()[self._flushed :])
         await self._raw.write(sealed)
         self._cut_short = False
         self._flushed += len(sealed)

@@ -15,7 +15,7 @@ from libp2p.peer.id import ID
 from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 
 from chiral.clock import Clock
-from chiral.errors import InvalidAddressError, ProtocolError, RemoteError, StreamResetError
+from chiral.errors import ProtocolError, RemoteError, StreamResetError
 from chiral.host import agreement
 from chiral.host.addresses import address_of_endpoint
 from chiral.host.connection import Connection
@@ -81,11 +81,8 @@ class Upgrader:
         return secured
 
     def _authenticated(self, secured: ISecureConn) -> PeerId:
-        """Who is at the other end. Raises `ProtocolError` where that is this node, or has no id that can be used."""
-        try:
-            remote = PeerId.from_bytes(secured.get_remote_peer().to_bytes())
-        except InvalidAddressError as error:
-            raise ProtocolError(f"handshake failed: {error.message}") from error
+        """Who is at the other end; raises `ProtocolError` where that is this node."""
+        remote = PeerId.from_bytes(secured.get_remote_peer().to_bytes())
         if remote == self._peer:
             raise ProtocolError("that is this node itself")
         return remote

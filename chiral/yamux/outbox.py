@@ -131,8 +131,11 @@ class Outbox:
             ring.popleft()
             stream.in_ring = False
             position = self._frame(stream, into, position, end)
-            if stream.has_output:
+            if stream.queued_bytes:
                 self.schedule(stream)
+            elif stream.has_output:
+                stream.in_ring = True
+                ring.appendleft(stream)
         if self._farewell and not ring and not self._control and end - position >= HEADER_BYTES:
             into[position : position + HEADER_BYTES] = self._farewell
             position += HEADER_BYTES
@@ -140,7 +143,10 @@ class Outbox:
         return position
 
     def _frame(self, stream: Stream, into: memoryview, position: int, end: int) -> int:
-        """Write one DATA frame of the stream at `position`, as long as data and `end` allow; returns where it ends."""
+        """Write a DATA frame of the stream at `position`, as long as data and `end` allow, and its FIN if that is all.
+
+        Returns where they end. The FIN has a frame of its own (`Stream.frame_flags`), and waits for nobody's turn.
+        """
         if stream.syn_due or stream.ack_due:
             extra = stream.window.opening()
             if extra:
@@ -167,6 +173,9 @@ class Outbox:
         stream.queued_bytes -= sent
         self.backlog_bytes -= sent
         HEADER.pack_into(into, position, VERSION, DATA, stream.frame_flags(sent), stream.id, sent)
+        if sent and stream.has_output and not stream.queued_bytes and end - stop >= HEADER_BYTES:
+            HEADER.pack_into(into, stop, VERSION, DATA, stream.frame_flags(0), stream.id, 0)
+            stop += HEADER_BYTES
         if stream.fin_sent:
             self._on_finished(stream)
         return stop

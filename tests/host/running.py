@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -25,6 +26,9 @@ from chiral.interface.streams import Stream
 
 LOOPBACK = "/ip4/127.0.0.1/tcp/0"
 ECHO = "/test/echo/1.0.0"
+ANSWER = "/test/answer/1.0.0"
+TEST_S = 60
+"""How long a whole test may take before something is taken to hang."""
 
 
 def make_host(number: int, *, bus: EventBus | None = None, **settings: Any) -> Host:
@@ -35,6 +39,13 @@ def make_host(number: int, *, bus: EventBus | None = None, **settings: Any) -> H
 
 def info_of(host: Host) -> PeerInfo:
     return PeerInfo(host.local_peer, host.listen_addrs())
+
+
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 async def echo(stream: Stream) -> None:

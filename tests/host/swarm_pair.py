@@ -31,9 +31,7 @@ BIG = bytes(range(256)) * 5000
 def make_host(stack: str) -> Any:
     keys = create_new_key_pair()
     noise = FastNoise if stack == "fast" else Transport
-    host = new_host(
-        key_pair=keys, sec_opt={NOISE: noise(keys, noise_privkey=new_x25519_key_pair().private_key)}
-    )
+    host = new_host(key_pair=keys, sec_opt={NOISE: noise(keys, noise_privkey=new_x25519_key_pair().private_key)})
     if stack == "fast":
         host.get_network().upgrader.muxer_multistream = FastMuxer()
     return host

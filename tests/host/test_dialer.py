@@ -111,6 +111,26 @@ async def test_the_first_connection_wins_and_a_later_one_is_closed(
     assert [made for made in world.links if not made.closed] == [link]
 
 
+async def test_a_connection_made_as_another_wins_is_closed(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A winner cancels the others, but one of them may not wait for anything any more."""
+    world = World(monkeypatch)
+    world.answers = {1: (0.5, None), 2: (0.25, None)}
+    world.knows([1, 2])
+    upgrade = world.dialer._upgrade
+
+    async def upgrade_in_any_case(*args: Any) -> Any:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(0.1)
+            return await upgrade(*args)
+
+    world.dialer._upgrade = upgrade_in_any_case
+    link: Any = await world.dialer.dial(PEER)
+    assert len(world.links) == 2
+    assert [made for made in world.links if not made.closed] == [link]
+
+
 async def test_when_nobody_answers_every_address_is_told_with_its_reason(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,10 +58,16 @@ async def test_echo_of_many_sizes(first: bool, second: bool) -> None:
         nursery.cancel_scope.cancel()
 
 
+async def until_measured(*ends: FastMuxed) -> None:
+    """Wait for the answers to the first pings: then no frames are under way but the test's own."""
+    while any(end.rtt_s is None for end in ends):
+        await trio.testing.wait_all_tasks_blocked()
+
+
 async def test_a_request_is_one_flight() -> None:
     async with connected() as (ours, theirs):
         stream = await ours.open_stream()
-        await trio.testing.wait_all_tasks_blocked()
+        await until_measured(ours, theirs)
         before = theirs.machine.frames_received
         await stream.finish(b"request")
         received = await theirs.accept_stream()
@@ -72,7 +78,7 @@ async def test_a_request_is_one_flight() -> None:
 async def test_a_write_and_the_close_after_it_are_one_flight() -> None:
     async with connected() as (ours, theirs):
         stream = await ours.open_stream()
-        await trio.testing.wait_all_tasks_blocked()
+        await until_measured(ours, theirs)
         before = theirs.machine.frames_received
         await stream.write(b"request")
         await stream.close_write()
@@ -315,6 +321,26 @@ async def test_close_does_not_wait_for_a_stalled_peer() -> None:
 async def write_until_reset(stream: FastStream) -> None:
     with pytest.raises(MuxedStreamReset):
         await stream.write(bytes(MIB))
+
+
+async def test_over_a_transport_that_is_not_tcp() -> None:
+    dialler, listener = End(), End()
+    dialled, accepted = await tcp_pair()
+    ours, theirs = await both(dialler.upgrade(dialled, listener.peer_id), listener.upgrade(accepted))
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            for end in (ours, theirs):
+                end.secured_conn._tcp = None
+                nursery.start_soon(end.start)
+            nursery.start_soon(serve, theirs, echo)
+            for number in range(10):
+                streams = [await ours.open_stream() for _ in range(10)]
+                for stream in streams:
+                    await stream.finish(pattern(40_000, number))
+                for stream in streams:
+                    assert await stream.read_all(MIB) == pattern(40_000, number)
+            await ours.close()
+            await theirs.event_closed.wait()
 
 
 async def test_close_before_start() -> None:
@@ -596,8 +622,8 @@ async def test_round_trip_and_bytes_are_known() -> None:
         stream, remote = await open_pair(ours, theirs)
         await stream.finish(b"x" * 1000)
         assert await remote.read_all(2000) == b"x" * 1000
-        while ours.rtt_s is None or theirs.rtt_s is None:
-            await trio.testing.wait_all_tasks_blocked()
+        await until_measured(ours, theirs)
+        assert ours.rtt_s is not None
         assert 0 < ours.rtt_s < 5
         assert theirs.bytes_received > 1000
         assert theirs.bytes_received <= ours.bytes_sent

@@ -245,6 +245,19 @@ def test_streams_take_turns() -> None:
     assert order[:4] == [1, 3, 5, 7], "the small one waits for one frame of each of the others"
 
 
+def test_the_end_of_a_stream_follows_its_last_byte_at_once() -> None:
+    machine = connection(initiator=True)
+    for size in (100, 65_507, 65_507 - 12, 65_507 - 11, 70_000):
+        stream = machine.open_stream()
+        machine.send(stream, memoryview(bytes(size)))
+        machine.finish(stream)
+    order = [(stream_id, flags & FIN != 0) for _, flags, stream_id, _ in sent(machine)]
+    for number in range(1, len(order)):
+        if order[number][1]:
+            assert order[number - 1] == (order[number][0], False)
+    assert sum(ended for _, ended in order) == 5
+
+
 def test_control_frames_go_first() -> None:
     machine = connection(initiator=True)
     machine.send(machine.open_stream(), memoryview(bytes(200_000)))
