@@ -1,9 +1,9 @@
 """Holds a connection open while it is in use, with peers that close one the moment no stream is on it.
 
 libp2p for Rust 0.54 does so by default (idle time-out 0), later ones after ten seconds; between the answer to one
-request and the next there is such a moment. A stream on which a protocol is still to be proposed counts as in use there for
-as long as the remote waits for the proposal (ten seconds), whatever protocols it speaks. So one is kept, renewed
-while requests are made and given up soon after the last.
+request and the next there is such a moment. A stream on which a protocol is still to be proposed counts as in use,
+as long as the remote waits for the proposal (ten seconds), whatever protocols it speaks. So one is kept, renewed while
+requests are made and given up soon after the last.
 """
 
 from __future__ import annotations
