@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import trio
@@ -150,7 +150,11 @@ class LineSink:
 
     async def item(self, value: BaseModel) -> None:
         """Send one item now."""
-        await self.line({"type": "item", "value": value.model_dump(mode="json")})
+        await self.items([value])
+
+    async def items(self, values: Sequence[BaseModel]) -> None:
+        """Send items now, a line each, in one part: much cheaper than one after another."""
+        await self._send_lines([{"type": "item", "value": value.model_dump(mode="json")} for value in values])
 
     def progress(self, done: int, total: int | None) -> None:
         """Note how far the work has come; it is sent soon, and only the newest figure is."""
@@ -159,7 +163,10 @@ class LineSink:
 
     async def line(self, content: dict[str, Any]) -> None:
         """Send one line."""
-        text = json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
+        await self._send_lines([content])
+
+    async def _send_lines(self, contents: Sequence[dict[str, Any]]) -> None:
+        text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in contents)
         async with self._one_at_a_time:  # the headers must be out before a line of another task
             await self._answer.begin(self._send, {"content-type": "application/x-ndjson", "cache-control": "no-store"})
             await self._send({"type": "http.response.body", "body": text.encode(), "more_body": True})

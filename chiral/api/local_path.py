@@ -9,10 +9,11 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from chiral.api.refused import RefusedError
-from chiral.errors import FileAccessError, UsageError
+from chiral.errors import ChiralError, FileAccessError, UsageError
 
 _MAX_TRIES = 10_000
 
@@ -23,20 +24,37 @@ def file_to_read(text: str, data_dir: Path) -> Path:
     Raises `UsageError` for a relative path, `FileAccessError` for what cannot be read, and `RefusedError` for
     what lies in `data_dir` or is another name (hard link) of a file that does.
     """
+    return _file_to_read(text, data_dir.resolve())[0]
+
+
+def files_to_read(texts: Iterable[str], data_dir: Path) -> list[tuple[Path, int] | ChiralError]:
+    """For each text what `file_to_read` returns, and the file's size in bytes; or the error that it raises."""
+    found: list[tuple[Path, int] | ChiralError] = []
+    home = data_dir.resolve()
+    for text in texts:
+        try:
+            found.append(_file_to_read(text, home))
+        except ChiralError as error:
+            found.append(error)
+    return found
+
+
+def _file_to_read(text: str, home: Path) -> tuple[Path, int]:
+    """The file and its size; `home` is the real path of the data directory."""
     path = _absolute(text)
     try:
         real = path.resolve(strict=True)
         state = real.stat()
     except (OSError, RuntimeError) as error:
         raise unreadable(path, error) from error
-    _outside(real, data_dir)
+    _outside(real, home)
     if stat.S_ISDIR(state.st_mode):
         raise FileAccessError(f"{path} is a directory", hint="add the files in it one by one")
     if not stat.S_ISREG(state.st_mode):
         raise FileAccessError(f"{path} is not a regular file", hint="pipe it in with 'chiral add -'")
-    if state.st_nlink > 1 and _linked_inside(state, data_dir):
+    if state.st_nlink > 1 and _linked_inside(state, home):
         raise RefusedError(f"{path} is a file of the node's own data directory")
-    return real
+    return real, state.st_size
 
 
 def file_to_write(text: str, data_dir: Path, *, overwrite: bool) -> Path:
@@ -44,7 +62,7 @@ def file_to_write(text: str, data_dir: Path, *, overwrite: bool) -> Path:
     path = _absolute(text)
     folder = folder_to_write(str(path.parent), data_dir)
     target = folder / path.name
-    _outside(target.resolve(), data_dir)
+    _outside(target.resolve(), data_dir.resolve())
     may_take_place_of(target, overwrite=overwrite)
     return target
 
@@ -56,7 +74,7 @@ def folder_to_write(text: str, data_dir: Path) -> Path:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:
         raise FileAccessError(f"cannot write into {path}: {_said(error)}", hint="create the directory first") from error
-    _outside(real, data_dir)
+    _outside(real, data_dir.resolve())
     if not real.is_dir():
         raise FileAccessError(f"{path} is not a directory")
     if not os.access(real, os.W_OK | os.X_OK):
@@ -143,8 +161,8 @@ def _absolute(text: str) -> Path:
     return Path(text)
 
 
-def _outside(real: Path, data_dir: Path) -> None:
-    if real.is_relative_to(data_dir.resolve()):
+def _outside(real: Path, home: Path) -> None:
+    if real.is_relative_to(home):
         raise RefusedError(f"{real} lies in the node's own data directory", hint="copy it elsewhere first")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, Field
 
+from chiral.api.faults import Fault
 from chiral.block.cid import CID
 from chiral.host.addresses import address_text
 from chiral.interface.catalogue import FileRecord
@@ -38,6 +39,20 @@ class AddedFile(BaseModel):
             chunks=added.chunks,
             new_blocks=added.new_blocks,
         )
+
+
+class BatchItem(BaseModel):
+    """What became of one file of a batch: the file, or what went wrong with it."""
+
+    added: AddedFile | None = None
+    error: Fault | None = None
+
+
+class BatchCount(BaseModel):
+    """How many files of a batch were added, and how many could not be."""
+
+    added: int
+    failed: int
 
 
 class SavedFile(BaseModel):

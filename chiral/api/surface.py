@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -35,6 +35,8 @@ class ServedFiles(Protocol):
     """Adding, getting, listing and removing files; the errors are those of `chiral.errors`."""
 
     async def add_path(self, path: Path, *, name: str | None = None, progress: Progress | None = None) -> FileAdded: ...
+
+    async def add_small(self, asked: Sequence[tuple[Path, str]]) -> list[FileAdded | None]: ...
 
     async def add_stream(
         self, source: AsyncIterator[bytes], *, name: str, progress: Progress | None = None

@@ -11,8 +11,8 @@ from chiral.block.cid import CID
 class Announcer(Protocol):
     """Told what this node holds and no longer holds."""
 
-    async def added(self, root: CID) -> None:
-        """Announce a new file; returns once the root is announced or that has taken too long."""
+    async def added(self, *roots: CID) -> None:
+        """Announce new files; returns once their roots are announced or that has taken too long."""
         ...
 
     def fetched(self, root: CID) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -43,6 +43,19 @@ class Files:
         checked = _checked(name or path.name)
         async with open_path(path) as source:
             return await self._add(source, checked, progress)
+
+    async def add_small(self, asked: Sequence[tuple[Path, str]]) -> list[FileAdded | None]:
+        """Add and announce together those local files, given as path and name, that are small.
+
+        None for each that is left to `add_path`: it is large, or cannot be read or named so. Raises `StoreError`; then
+        none was added.
+        """
+        named = [(path, _as_text(name)) for path, name in asked]
+        fits = [len(name.encode()) <= _MAX_NAME_BYTES for _, name in named]
+        added = iter(await self._adder.add_small([file for file, fit in zip(named, fits, strict=True) if fit]))
+        outcomes = [next(added) if fit else None for fit in fits]
+        await self._announcer.added(*(outcome.root for outcome in outcomes if outcome is not None))
+        return outcomes
 
     async def add_stream(
         self, source: AsyncIterator[bytes], *, name: str, progress: Progress | None = None
@@ -119,7 +132,11 @@ def free_name(path: Path) -> Path:
 
 def _checked(name: str) -> str:
     """`name` as text that every peer takes; bytes of a path that are no text come as surrogates."""
-    text = _SURROGATES.sub("\ufffd", name)
+    text = _as_text(name)
     if len(text.encode()) > _MAX_NAME_BYTES:
         raise UsageError(f"the name is longer than {_MAX_NAME_BYTES} bytes", hint="give a shorter one with --name")
     return text
+
+
+def _as_text(name: str) -> str:
+    return _SURROGATES.sub("\ufffd", name)

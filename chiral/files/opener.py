@@ -19,6 +19,9 @@ from chiral.files.shelf import Shelf
 from chiral.files.supply import FetchedBlocks, HeldBlocks, OneBlock
 from chiral.transfer.fetch import BlockFetcher, Wanted
 
+_MOST_EXPECTED_BYTES = 2 << 20
+"""Of one block: the most there is on the wire, whatever size a FileInfo claims."""
+
 
 class FileOpener:
     """One node's: joins what is here with what is fetched."""
@@ -50,20 +53,25 @@ class FileOpener:
     @asynccontextmanager
     async def _reading(self, info: FileInfo, root: Root, timeout_s: float) -> AsyncIterator[FileReader]:
         cids = info.chunk_cids
+        reader = partial(
+            FileReader,
+            info.root_cid,
+            info.name,
+            info.size,
+            len(cids),
+            on_whole=None if root.local else partial(self._enter, info, root.manifest),
+        )
         held = HeldBlocks(cids, self._shelf.blocks)
         missing = await self._shelf.missing(cids)
         if not missing:
-            enter = None if root.local else partial(self._enter, info, root.manifest)
-            yield FileReader(info.root_cid, info.name, info.size, len(cids), held, enter)
+            yield reader(held)
             return
-        block_bytes = min(info.size // len(cids), 1 << 21)
-        wanted = Wanted(info.root_cid, cids, missing, block_bytes)
+        wanted = Wanted(info.root_cid, cids, missing, min(info.size // len(cids), _MOST_EXPECTED_BYTES))
         fetch = self._fetcher.fetch(wanted, root.candidates, stall_s=timeout_s)
-        enter = None if root.local else partial(self._enter, info, root.manifest)
         with sole_error():
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(fetch.run)
-                yield FileReader(info.root_cid, info.name, info.size, len(cids), FetchedBlocks(fetch, held), enter)
+                yield reader(FetchedBlocks(fetch, held))
                 nursery.cancel_scope.cancel()
 
     async def _enter(self, info: FileInfo, manifest: bytes) -> None:

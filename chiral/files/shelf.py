@@ -70,7 +70,16 @@ class Shelf:
 
     async def enter(self, info: FileInfo, manifest: bytes) -> FileRecord:
         """Put a file whose blocks are all here, and in use until this returns, into the catalogue."""
-        record = FileRecord(
+        record = self._record(info)
+        await self.catalogue.put(record, manifest)
+        return record
+
+    async def enter_all(self, files: Sequence[tuple[FileInfo, bytes]]) -> None:
+        """Put such files, each with its JSON, into the catalogue in one transaction."""
+        await self.catalogue.put_many([(self._record(info), manifest) for info, manifest in files])
+
+    def _record(self, info: FileInfo) -> FileRecord:
+        return FileRecord(
             root=info.root_cid,
             name=info.name,
             size=info.size,
@@ -78,8 +87,6 @@ class Shelf:
             created_at=info.created_at,
             added_at=int(self._clock.wall()),
         )
-        await self.catalogue.put(record, manifest)
-        return record
 
     async def remove(self, root: CID) -> tuple[FileRecord, list[CID]]:
         """Forget a file and those of its blocks that no other file is made of; returns both.

@@ -103,6 +103,23 @@ def _blocks_of(pieces: Sequence[bytes]) -> list[Block]:
     return [Block.of(piece) for piece in pieces]
 
 
+def read_small(path: Path, splitter: Splitter) -> list[Block] | None:
+    """The blocks of a regular file of at most 256 KiB, read at once. Blocks.
+
+    None for any other, or one that somebody writes to meanwhile: `open_path` is for those. Raises `FileAccessError`.
+    """
+    descriptor, size = _open(path)
+    try:
+        data = os.read(descriptor, size + 1) if size <= _READ_BYTES else None
+    except OSError as error:
+        raise _cannot_read(path, error) from error
+    finally:
+        os.close(descriptor)
+    if data is None or len(data) != size:
+        return None
+    return _blocks_of(splitter.feed(data) + splitter.finish())
+
+
 def _open(path: Path) -> tuple[int, int]:
     """A descriptor of a regular file, and its size; raises `FileAccessError`."""
     try:

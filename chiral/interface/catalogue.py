@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +27,10 @@ class Catalogue(Protocol):
 
     async def put(self, record: FileRecord, manifest: bytes) -> None:
         """Store or replace the record and its manifest (compact FileInfo JSON) durably, in one transaction."""
+        ...
+
+    async def put_many(self, entries: Sequence[tuple[FileRecord, bytes]]) -> None:
+        """Store or replace records, each with its manifest, durably in one transaction: all of them or none."""
         ...
 
     async def get(self, root: CID) -> FileRecord | None: ...

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import trio
 
@@ -32,40 +31,34 @@ def root_keys(root: CID) -> list[bytes]:
     return list(dict.fromkeys((root.buffer, root.multihash)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Due:
-    """A file whose chunks are to be announced, and its root too unless that is done."""
-
-    root: CID
-    with_root: bool
-
-
 class Announcements:
     """Announces through the routing, which repeats what it was told; implements `chiral.files.announcer.Announcer`.
 
-    What waits is names of files, at most 4096. Should more come, the whole catalogue is gone through after them.
+    Roots that come while others are being announced are announced together, so do the chunks of small files. What waits
+    is names of files, at most 4096; should more come, the whole catalogue is gone through after them.
     """
 
     def __init__(self, routing: Routing, catalogue: Catalogue) -> None:
         self._routing = routing
         self._catalogue = catalogue
-        self._due: deque[_Due] = deque()
+        self._roots: dict[CID, trio.Event] = {}
+        """Roots to announce, and who waits for that."""
+        self._chunks: deque[CID] = deque()
+        """Roots of files whose chunks are to be announced."""
         self._missed_some = False
-        self._wake = trio.Event()
+        self._roots_wait = trio.Event()
+        self._chunks_wait = trio.Event()
 
-    async def added(self, root: CID) -> None:
-        """Announce the root, waiting for ten seconds at most, and the rest behind."""
-        with_root = True
-        try:
-            with trio.move_on_after(_ROOT_WAIT_S):
-                await self._provide(root_keys(root))
-                with_root = False
-        finally:  # a caller that waits no longer has added the file all the same
-            self._note(_Due(root, with_root))
+    async def added(self, *roots: CID) -> None:
+        """Announce the roots, waiting for ten seconds at most, and the rest behind."""
+        announced = [self._note(root) for root in roots]
+        with trio.move_on_after(_ROOT_WAIT_S):
+            for root in announced:
+                await root.wait()
 
     def fetched(self, root: CID) -> None:
         """Announce the file behind."""
-        self._note(_Due(root, with_root=True))
+        self._note(root)
 
     async def removed(self, root: CID, chunks: Sequence[CID]) -> None:
         """Announce the root and those chunks no longer."""
@@ -76,17 +69,10 @@ class Announcements:
         return await self._routing.provide(root_keys(cid))
 
     async def run(self) -> None:
-        """Announce what is due, file after file, until cancelled."""
-        while True:
-            while not self._due and not self._missed_some:
-                self._wake = trio.Event()
-                await self._wake.wait()
-            if self._due:
-                due, self._due = self._due, deque()
-                await self._announce(due)
-            else:
-                self._missed_some = False
-                await self.resume()
+        """Announce what is due until cancelled; roots do not wait for the chunks of other files."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._announce_roots)
+            nursery.start_soon(self._announce_chunks)
 
     async def resume(self) -> None:
         """Announce all that the catalogue holds, as after a start: roots of all files first, then their chunks."""
@@ -97,22 +83,46 @@ class Announcements:
                 await self._provide([key for record in page for key in root_keys(record.root)])
         except ChiralError as error:
             logger.warning("the catalogue could not be announced whole: %s", error)
-        await self._announce(_Due(root, with_root=False) for root in roots)
+        await self._provide_chunks(deque(roots))
 
-    def _note(self, due: _Due) -> None:
-        if len(self._due) < _MAX_WAITING:
-            self._due.append(due)
-        else:
+    def _note(self, root: CID) -> trio.Event:
+        """Have `root` announced; the event is set once it is, or where it must wait for the whole catalogue."""
+        if len(self._roots) + len(self._chunks) >= _MAX_WAITING:
             self._missed_some = True
-        self._wake.set()
+            self._chunks_wait.set()
+            passed_over = trio.Event()
+            passed_over.set()
+            return passed_over
+        self._roots_wait.set()
+        return self._roots.setdefault(root, trio.Event())
 
-    async def _announce(self, due: Iterable[_Due]) -> None:
-        """Announce small files many at a time: what takes long is to find who is to know of a key."""
+    async def _announce_roots(self) -> None:
+        while True:
+            await self._roots_wait.wait()
+            self._roots_wait = trio.Event()
+            roots, self._roots = self._roots, {}
+            keys = [key for root in roots for key in root_keys(root)]
+            for start in range(0, len(keys), _KEYS_AT_ONCE):
+                await self._provide(keys[start : start + _KEYS_AT_ONCE])
+            for announced in roots.values():
+                announced.set()
+            self._chunks += roots
+            self._chunks_wait.set()
+
+    async def _announce_chunks(self) -> None:
+        while True:
+            await self._chunks_wait.wait()
+            self._chunks_wait = trio.Event()
+            await self._provide_chunks(self._chunks)
+            if self._missed_some:
+                self._missed_some = False
+                await self.resume()
+
+    async def _provide_chunks(self, roots: deque[CID]) -> None:
+        """Announce the chunks of `roots`, emptying it. What takes long is to find who is to know of a key."""
         keys: list[bytes] = []
-        for file in due:
-            if file.with_root:
-                keys += root_keys(file.root)
-            keys += await self._chunk_keys(file.root)
+        while roots:
+            keys += await self._chunk_keys(roots.popleft())
             while len(keys) >= _KEYS_AT_ONCE:
                 await self._provide(keys[:_KEYS_AT_ONCE])
                 del keys[:_KEYS_AT_ONCE]

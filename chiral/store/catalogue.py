@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,21 +34,29 @@ class LmdbCatalogue:
 
     async def put(self, record: FileRecord, manifest: bytes) -> None:
         """As the port says; raises `StoreError` for a manifest that is not a FileInfo."""
-        root = record.root.multihash
-        if len(manifest) > _MANIFEST_INLINE_BYTES:
-            chunks = await trio.to_thread.run_sync(_chunks, root, manifest)
+        await self.put_many([(record, manifest)])
+
+    async def put_many(self, entries: Sequence[tuple[FileRecord, bytes]]) -> None:
+        size = sum(len(manifest) for _, manifest in entries)
+        if size > _MANIFEST_INLINE_BYTES:
+            known = await trio.to_thread.run_sync(_chunks_of_all, entries)
         else:
-            chunks = _chunks(root, manifest)
+            known = _chunks_of_all(entries)
 
         def apply(txn: WriteTransaction) -> None:
-            before = txn.get(root, db=self._tables.manifests)
-            if before is not None:
-                remove_user(txn, self._tables, root, _chunks(root, bytes(before)))
-            add_user(txn, self._tables, root, chunks)
-            txn.put(root, manifest, db=self._tables.manifests)
-            txn.put(root, encode_record(record), db=self._tables.files)
+            for (record, manifest), chunks in zip(entries, known, strict=True):
+                self._put(record, manifest, chunks, txn)
 
-        await self._environment.write(apply, size_bytes=len(manifest))
+        await self._environment.write(apply, size_bytes=size)
+
+    def _put(self, record: FileRecord, manifest: bytes, chunks: list[bytes], txn: WriteTransaction) -> None:
+        root = record.root.multihash
+        before = txn.get(root, db=self._tables.manifests)
+        if before is not None:
+            remove_user(txn, self._tables, root, _chunks(root, bytes(before)))
+        add_user(txn, self._tables, root, chunks)
+        txn.put(root, manifest, db=self._tables.manifests)
+        txn.put(root, encode_record(record), db=self._tables.files)
 
     async def get(self, root: CID) -> FileRecord | None:
         data = await self._environment.read(lambda txn: txn.get(root.multihash, db=self._tables.files))
@@ -105,6 +114,10 @@ class LmdbCatalogue:
         used = used_by_others(txn, self._tables, b"", blocks)
         doomed = [key for key, by_others in zip(blocks, used, strict=True) if not by_others]
         block_table.delete_blocks(txn, self._tables, doomed)
+
+
+def _chunks_of_all(entries: Sequence[tuple[FileRecord, bytes]]) -> list[list[bytes]]:
+    return [_chunks(record.root.multihash, manifest) for record, manifest in entries]
 
 
 def _chunks(root: bytes, manifest: bytes) -> list[bytes]:

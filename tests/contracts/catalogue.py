@@ -46,6 +46,23 @@ class CatalogueContract:
         assert await catalogue.count() == 1
         assert await catalogue.chunk_users(record.root, [block.cid for block in blocks]) == [False, False]
 
+    async def test_many_are_put_as_each_would_be(self, catalogue: Catalogue) -> None:
+        one, one_manifest, one_blocks = file_of("one", b"shared", b"only one")
+        two, two_manifest, _ = file_of("two", b"shared")
+        renamed = replace(one, name="other")
+        await catalogue.put_many([(one, one_manifest), (two, two_manifest), (renamed, one_manifest)])
+        assert await catalogue.get(one.root) == renamed
+        assert await catalogue.manifest(two.root) == two_manifest
+        assert await catalogue.count() == 2
+        assert await catalogue.chunk_users(one.root, [block.cid for block in one_blocks]) == [True, False]
+
+    async def test_of_many_all_are_put_or_none(self, catalogue: Catalogue) -> None:
+        good, manifest, _ = file_of("good", b"one")
+        bad, _, _ = file_of("bad", b"two")
+        with pytest.raises(StoreError):
+            await catalogue.put_many([(good, manifest), (bad, b"not a FileInfo")])
+        assert await catalogue.count() == 0
+
     async def test_an_empty_file_has_no_chunks(self, catalogue: Catalogue) -> None:
         record, manifest, _ = file_of("empty")
         await catalogue.put(record, manifest)

@@ -89,6 +89,15 @@ class MemoryCatalogue:
             raise StoreError(f"the manifest is not a FileInfo: {error}") from error
         self._files[record.root.multihash] = (record, manifest, chunks)
 
+    async def put_many(self, entries: Sequence[tuple[FileRecord, bytes]]) -> None:
+        before = dict(self._files)
+        try:
+            for record, manifest in entries:
+                await self.put(record, manifest)
+        except BaseException:
+            self._files = before
+            raise
+
     async def get(self, root: CID) -> FileRecord | None:
         await trio.lowlevel.checkpoint()
         held = self._files.get(root.multihash)

@@ -53,9 +53,9 @@ class RecordingAnnouncer:
         self.told: list[tuple[str, CID]] = []
         self.dropped: list[CID] = []
 
-    async def added(self, root: CID) -> None:
+    async def added(self, *roots: CID) -> None:
         await trio.lowlevel.checkpoint()
-        self.told.append(("added", root))
+        self.told += [("added", root) for root in roots]
 
     def fetched(self, root: CID) -> None:
         self.told.append(("fetched", root))

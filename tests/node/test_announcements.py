@@ -57,21 +57,53 @@ def test_a_root_has_two_keys_but_a_cid_of_version_0_one() -> None:
 async def test_a_new_root_is_announced_at_once_and_its_chunks_behind() -> None:
     desk = Desk()
     root, chunks = await desk.file(b"a", b"b", b"a")
-    await desk.announcements.added(root)
-    assert desk.routing.announced == root_keys(root)
     async with desk.running():
+        await desk.announcements.added(root)
+        assert desk.routing.announced == root_keys(root)
         await desk.until_announced(*(chunk.buffer for chunk in chunks))
     assert desk.routing.provided == [root_keys(root), [chunk.buffer for chunk in chunks[:2]]]
 
 
-async def test_an_add_waits_ten_seconds_at_most_and_the_root_is_told_behind(autojump_clock: MockClock) -> None:
-    desk = Desk(delay_s=100.0)
-    root, _ = await desk.file(b"a")
-    await desk.announcements.added(root)
-    assert trio.current_time() == 10.0
-    desk.routing.delay_s = 0.0
+async def test_new_roots_together_are_announced_together() -> None:
+    desk = Desk()
+    one, _ = await desk.file(b"a")
+    two, _ = await desk.file(b"b")
     async with desk.running():
+        await desk.announcements.added(one, two)
+        assert desk.routing.provided == [[*root_keys(one), *root_keys(two)]]
+
+
+async def test_an_add_waits_ten_seconds_at_most_and_the_root_is_told_behind(autojump_clock: MockClock) -> None:
+    desk = Desk(delay_s=12.0)
+    root, _ = await desk.file(b"a")
+    async with desk.running():
+        await desk.announcements.added(root)
+        assert trio.current_time() == 10.0
         await desk.until_announced(*root_keys(root))
+        assert trio.current_time() == 12.0
+
+
+async def test_files_added_at_the_same_time_are_announced_together(autojump_clock: MockClock) -> None:
+    desk = Desk(delay_s=1.0)
+    roots = [(await desk.file(b"%d" % number))[0] for number in range(100)]
+    async with desk.running(), trio.open_nursery() as nursery:
+        for root in roots:
+            nursery.start_soon(desk.announcements.added, root)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(desk.announcements.added, roots[0])
+    assert trio.current_time() <= 2.0
+    assert len(desk.routing.provided) <= 4
+
+
+async def test_a_root_does_not_wait_for_the_chunks_of_others(autojump_clock: MockClock) -> None:
+    desk = Desk(delay_s=5.0)
+    big, _ = await desk.file(*(b"%d" % number for number in range(5000)))
+    small, _ = await desk.file(b"small")
+    async with desk.running():
+        await desk.announcements.added(big)
+        await trio.sleep(1.0)
+        await desk.announcements.added(small)
+    assert trio.current_time() == 11.0
 
 
 async def test_an_add_whose_caller_went_away_is_announced_all_the_same() -> None:
@@ -97,7 +129,7 @@ async def test_a_fetched_file_is_announced_behind() -> None:
 async def test_what_is_removed_is_announced_no_longer() -> None:
     desk = Desk()
     root, chunks = await desk.file(b"a", b"b")
-    await desk.announcements.added(root)
+    await desk.announcements.provide(root)
     await desk.announcements.provide(chunks[0])
     await desk.announcements.removed(root, chunks[:1])
     assert desk.routing.announced == [chunks[0].multihash]
@@ -107,8 +139,8 @@ async def test_a_file_that_is_gone_when_its_turn_comes_is_passed_over() -> None:
     desk = Desk()
     gone, _ = await desk.file(b"a")
     root, chunks = await desk.file(b"b")
-    await desk.announcements.added(gone)
-    await desk.announcements.added(root)
+    desk.announcements.fetched(gone)
+    desk.announcements.fetched(root)
     await desk.catalogue.remove(gone, [])
     async with desk.running():
         await desk.until_announced(chunks[0].buffer)
@@ -122,7 +154,7 @@ async def test_small_files_are_announced_many_at_a_time() -> None:
         desk.announcements.fetched(root)
     async with desk.running():
         await desk.until_announced(CID.of(b"599").buffer)
-    assert len(desk.routing.provided) == 4
+    assert len(desk.routing.provided) == 5
     assert max(map(len, desk.routing.provided)) <= 512
 
 
@@ -159,9 +191,9 @@ class TestFaults:
             return await provide(keys)
 
         monkeypatch.setattr(desk.routing, "provide", failing)
-        await desk.announcements.added(root)
         async with desk.running():
             with trio.fail_after(5):
+                await desk.announcements.added(root)
                 await failures[1].wait()
             desk.announcements.fetched(root)
             await desk.until_announced(chunks[0].buffer)

@@ -9,16 +9,18 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from chiral.api.answers import LineAnswer, LineSink
+from chiral.api.batch import Batch
 from chiral.api.context import Context, only_local
 from chiral.api.local_path import file_to_read
 from chiral.api.query import After, CidInPath, Limit
-from chiral.api.records import AddedFile, ChunkPage, FileChunk, FileEntry, FilePage
+from chiral.api.records import AddedFile, BatchCount, ChunkPage, FileChunk, FileEntry, FilePage
 from chiral.api.upload import body_parts
 from chiral.errors import NotFoundError
 
 router = APIRouter(prefix="/files", tags=["files"])
 _MAX_PATH = 4096
 _MAX_NAME = 1024
+MAX_BATCH_FILES = 1000
 
 
 class AddPath(BaseModel):
@@ -27,6 +29,16 @@ class AddPath(BaseModel):
     path: str = Field(max_length=_MAX_PATH)
     name: str | None = Field(None, max_length=_MAX_NAME)
 
+    def shown_name(self) -> str:
+        """The name to add the file under."""
+        return self.name or self.path.rstrip("/").rpartition("/")[2]
+
+
+class AddPaths(BaseModel):
+    """Local files to add."""
+
+    items: list[AddPath] = Field(min_length=1, max_length=MAX_BATCH_FILES)
+
 
 @router.post("", response_model=AddedFile, dependencies=[Depends(only_local)])
 async def add_path(context: Context, asked: AddPath) -> LineAnswer:
@@ -34,10 +46,23 @@ async def add_path(context: Context, asked: AddPath) -> LineAnswer:
     path = await trio.to_thread.run_sync(file_to_read, asked.path, context.data_dir)
 
     async def work(sink: LineSink) -> AddedFile:
-        name = asked.name or asked.path.rstrip("/").rpartition("/")[2]
-        return AddedFile.of(await context.node.files.add_path(path, name=name, progress=sink.progress))
+        added = await context.node.files.add_path(path, name=asked.shown_name(), progress=sink.progress)
+        return AddedFile.of(added)
 
     return LineAnswer(work)
+
+
+@router.post("/batch", response_model=BatchCount, dependencies=[Depends(only_local)])
+async def add_paths(context: Context, asked: AddPaths) -> LineAnswer:
+    """Add up to 1,000 local files, several at once (Unix socket only); a file that fails stops no other.
+
+    Answers with lines: progress, in bytes of all the files; for each file, in the order given, an item with either
+    `added`, the file, or `error`, the fault (the other is null); then as the result how many were added and failed.
+    The request's body is at most 1 MiB, as of any other. When the client goes away the files under way are given up,
+    and those that were added stay.
+    """
+    names = [(item.path, item.shown_name()) for item in asked.items]
+    return LineAnswer(Batch(context.node.files, names, context.data_dir).run)
 
 
 @router.put("", status_code=201)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
 from chiral.api.local_path import unreadable
+from chiral.cli.batch import BatchAdder, Found, LocalFile, Tell
 from chiral.cli.client import Client, Progress
 from chiral.cli.options import client_command, json_option
 from chiral.cli.printing import is_text, note, print_json, printable
-from chiral.cli.progress import progress_bar
+from chiral.cli.progress import files_progress_bar, progress_bar
 from chiral.errors import ChiralError, FileAccessError, UsageError
 
 _PART_BYTES = 1 << 18
@@ -34,28 +36,65 @@ def command(client: Client, paths: tuple[str, ...], name: str | None, no_progres
     """
     if name is not None and len(paths) > 1:
         raise UsageError("--name goes with one path only")
+    if len(paths) == 1:
+        _print(add_one(client, paths[0], name, show=not no_progress), as_json)
+        return 0
     code = 0
-    for path in paths:
-        try:
-            added = add_one(client, path, name, show=not no_progress)
-        except ChiralError as error:
-            if len(paths) == 1:
-                raise
-            note(f"error: {error}")
-            code = code or error.exit_code
-            continue
-        if as_json:
-            print_json({key: added[key] for key in ("cid", "dag_cid", "name", "size", "chunks")})
+
+    def tell(outcome: Any) -> None:
+        nonlocal code
+        if isinstance(outcome, ChiralError):
+            note(f"error: {outcome}")
+            code = code or outcome.exit_code
         else:
-            click.echo(f"{added['cid']}  {printable(added['name'])}")
+            _print(outcome, as_json)
+
+    for by_path, group in groupby(paths, lambda path: client.local and is_text(os.path.abspath(path))):
+        if by_path:
+            _add_many(client, [_found(path) for path in group], tell, show=not no_progress)
+        else:
+            for path in group:
+                tell(_tried(client, path, show=not no_progress))
     return code
+
+
+def _add_many(client: Client, found: list[Found], tell: Tell, *, show: bool) -> None:
+    size = sum(file.size for file in found if isinstance(file, LocalFile))
+    with files_progress_bar(len(found), size, wanted=show) as progress:
+        BatchAdder(client, tell, progress).add(found)
+
+
+def _print(added: Any, as_json: bool) -> None:
+    if as_json:
+        print_json({key: added[key] for key in ("cid", "dag_cid", "name", "size", "chunks")})
+    else:
+        click.echo(f"{added['cid']}  {printable(added['name'])}")
+
+
+def _found(path: str) -> Found:
+    """What there is to add at `path`, or why there is nothing."""
+    try:
+        if path == STDIN:
+            raise _nameless()
+        file = Path(os.path.abspath(path))
+        return LocalFile(str(file), file.name, _readable_size(file))
+    except ChiralError as error:
+        return error
+
+
+def _tried(client: Client, path: str, *, show: bool) -> Any:
+    """What `add_one` returns, or the error it raises."""
+    try:
+        return add_one(client, path, None, show=show)
+    except ChiralError as error:
+        return error
 
 
 def add_one(client: Client, path: str, name: str | None, *, show: bool) -> Any:
     """Add one file, by its path where the node can take it, else by its bytes; returns the API's answer."""
     if path == STDIN:
         if name is None:
-            raise UsageError("stdin has no name", hint="give it one with --name")
+            raise _nameless()
         return client.upload("/files", _parts(sys.stdin.buffer, None, lambda done, total: None), query={"name": name})
     file = Path(os.path.abspath(path))
     size = _readable_size(file)
@@ -65,6 +104,10 @@ def add_one(client: Client, path: str, name: str | None, *, show: bool) -> Any:
             return client.lines("POST", "/files", body={"path": str(file), "name": shown}, progress=progress)
         with _opened(file) as source:
             return client.upload("/files", _parts(source, size, progress), query={"name": shown})
+
+
+def _nameless() -> UsageError:
+    return UsageError("stdin has no name", hint="give it one with --name")
 
 
 def _readable_size(file: Path) -> int:
