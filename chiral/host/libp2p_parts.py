@@ -33,9 +33,9 @@ class _HollowModule(ModuleType):
     def __getattr__(self, name: str) -> type:
         if name.startswith("__"):
             raise AttributeError(name)
-        placeholder = type(name, (), {"__doc__": f"Left out of this process: {self.__name__}.{name}"})
-        setattr(self, name, placeholder)
-        return placeholder
+        stand_in = type(name, (), {"__doc__": f"Left out of this process: {self.__name__}.{name}"})
+        setattr(self, name, stand_in)
+        return stand_in
 
 
 class _HollowFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
