@@ -18,6 +18,8 @@ from types import ModuleType
 
 _HOLLOW = {
     "libp2p": "transports, discovery and services this node composes by itself",
+    "libp2p.identity": "identify as a service of the stock host; its messages are used",
+    "libp2p.identity.identify": "as above",
     "libp2p.network": "the stock swarm's helpers; its submodules for connections are used",
     "libp2p.rcmgr": "the stock resource manager, named in annotations",
     "libp2p.security": "TLS and plaintext; the noise submodule is used",
