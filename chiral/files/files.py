@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -81,8 +81,7 @@ class Files:
         """
         started = self._clock.monotonic()
         async with self.open(cid, timeout_s=timeout_s) as reader:
-            path, in_directory = await trio.to_thread.run_sync(_landing, target, reader.name, overwrite)
-            otherwise = free_name if in_directory else None
+            path, otherwise = await trio.to_thread.run_sync(_landing, target, reader.name, overwrite)
             saved = await save_file(reader, path, overwrite=overwrite, otherwise=otherwise, progress=progress)
         elapsed = self._clock.monotonic() - started
         return FileSaved(cid, reader.name, reader.size, str(saved), reader.providers, elapsed)
@@ -110,13 +109,13 @@ class Files:
         return record
 
 
-def _landing(target: Path, name: str, overwrite: bool) -> tuple[Path, bool]:
-    """The path to write, and whether it is a name inside `target`, which is a directory."""
+def _landing(target: Path, name: str, overwrite: bool) -> tuple[Path, Callable[[Path], Path] | None]:
+    """The path to write, and, where that is a free name inside the directory `target`, how to find the next one."""
     try:
         if not target.is_dir():
-            return target, False
+            return target, None
         path = target / sanitise_name(name)
-        return (path if overwrite else free_name(path)), True
+        return (path if overwrite else free_name(path)), lambda taken: free_name(path)
     except OSError as error:
         raise cannot_write(target, error) from error
 
