@@ -43,14 +43,3 @@ class BlockReceived(Event):
     peer: PeerId
     cid: CID
     size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class TransferProgress(Event):
-    """How far an add or a get has come: bytes done of bytes in all (None while that is not known)."""
-
-    operation: str
-    root: CID | None
-    name: str
-    done_bytes: int
-    total_bytes: int | None
