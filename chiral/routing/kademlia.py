@@ -19,20 +19,12 @@ from chiral.kad.key import KadKey
 from chiral.kad.messages import Message, MessageType
 from chiral.kad.server import MAX_KEY_BYTES
 from chiral.kad.validation import Validators
-from chiral.routing.announcer import Announcer
-from chiral.routing.client import KadClient
-from chiral.routing.identify import IdentifyWatch
-from chiral.routing.joining import BootstrapReport, Joining
-from chiral.routing.overlay import Overlay
-from chiral.routing.own_keys import OwnKeys
+from chiral.routing.assembly import Assembly, Ports
+from chiral.routing.joining import BootstrapReport
 from chiral.routing.provider_search import ProviderSearch
 from chiral.routing.queries import Queries
-from chiral.routing.responder import Responder, Stores
-from chiral.routing.server import KadServer
 from chiral.routing.settings import KadSettings
-from chiral.routing.stats import KadStats, OverlayStats, QueryCounter
-from chiral.routing.upkeep import Upkeep
-from chiral.routing.values import Values
+from chiral.routing.stats import KadStats, OverlayStats
 
 DEFAULT_QUORUM = 3
 NO_VALIDATORS: Validators = MappingProxyType({})
@@ -64,30 +56,12 @@ class Kademlia:
         self._connections = connections
         self._providers = providers
         self._value_store = values
-        self._clock = clock
-        self._counter = QueryCounter()
-        self._own = OwnKeys(republish_s=settings.republish_s, retry_s=settings.retry_s)
-        self._watch = IdentifyWatch(connections)
-        self._queries = tuple(self._new_queries(protocol) for protocol in dict.fromkeys(settings.protocols))
-        stores = Stores(providers, values, self._own)
-        self._responder = Responder(stores, validators, connections, self._watch, clock, settings)
-        self._announcer = Announcer(self._queries, self._own, clock, settings)
-        self._joining = Joining(self._queries, connections, clock, settings, noise)
-        self._upkeep = Upkeep(
-            self._queries, self._joining, self._announcer, self._own, (providers, values), clock, settings
-        )
-        self._values = Values(self._queries, validators, values, clock, settings)
+        parts = Assembly(Ports(streams, connections, providers, values, clock, validators, noise), settings)
+        self._queries, self._own, self._watch = parts.queries, parts.own, parts.watch
+        self._responder, self._announcer, self._values = parts.responder, parts.announcer, parts.values
+        self._joining, self._upkeep, self._counter = parts.joining, parts.upkeep, parts.counter
         self._nursery: trio.Nursery | None = None
-        if settings.mode == "server":
-            server = KadServer(self._responder, settings)
-            for queries in self._queries:
-                server.serve(streams, queries.overlay)
         connections.on_identified(self._identified)
-
-    def _new_queries(self, protocol: str) -> Queries:
-        overlay = Overlay(self._streams.local_peer, protocol, self._connections, self._clock, self._settings)
-        client = KadClient(self._streams, self._connections, protocol, self._settings)
-        return Queries(overlay, client, self._clock, self._settings, self._counter)
 
     def _identified(self, peer: PeerId) -> None:
         protocols = self._connections.protocols_of(peer)
