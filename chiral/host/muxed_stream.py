@@ -17,17 +17,11 @@ from libp2p.stream_muxer.exceptions import MuxedStreamClosed, MuxedStreamEOF, Mu
 
 from chiral.errors import LimitExceededError
 from chiral.host.muxed_turns import TURN_BYTES
+from chiral.yamux.outbox import immutable
 from chiral.yamux.stream import Stream
 
 if TYPE_CHECKING:
     from chiral.host.muxed import FastMuxed
-
-
-def immutable(data: bytes | bytearray | memoryview) -> memoryview:
-    """A view of `data` that may be kept: of the same bytes if nobody can change or free them, else of a copy."""
-    if isinstance(data, memoryview):
-        return data.cast("B") if isinstance(data.obj, bytes) and data.contiguous else memoryview(bytes(data))
-    return memoryview(data if isinstance(data, bytes) else bytes(data))
 
 
 class FastStream(IMuxedStream):
@@ -65,6 +59,11 @@ class FastStream(IMuxedStream):
     def buffered_bytes(self) -> int:
         """Bytes that can be read without waiting."""
         return self._state.inbox.size
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that the peer says on the stream has come: it ended its side, and nothing was given up."""
+        return self._state.remote_ended and not self._state.abandoned
 
     # -- reading
 

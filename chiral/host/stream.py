@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-import trio
 from libp2p.exceptions import BaseLibp2pError
 from libp2p.stream_muxer.exceptions import MuxedStreamEOF
 
@@ -29,6 +28,9 @@ class MuxedStream(Protocol):
     async def read_all(self, limit_bytes: int) -> bytes: ...
 
     def peek_buffered(self, limit_bytes: int) -> bytes: ...
+
+    @property
+    def is_whole(self) -> bool: ...
 
     def unread(self, data: bytes) -> None: ...
 
@@ -101,10 +103,8 @@ class HostStream:
     async def read_to_end(self, limit_bytes: int) -> bytes:
         if self._proposal is not None:
             await self.settle()
-        elif self._outgoing:
+        elif self._outgoing and not self._muxed.is_whole:
             # A remote may wait for our words before it ends its side. They go with the answer only if all is here.
-            with trio.move_on_after(0):
-                return await self._all(limit_bytes)
             await self._say()
         return await self._all(limit_bytes)
 

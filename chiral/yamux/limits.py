@@ -30,7 +30,7 @@ class YamuxLimits:
     """Bytes received and not yet read on all streams together; what would exceed it is reset."""
     new_window_bytes: int = 1024 * 1024
     """The most a new stream starts with once earlier ones have shown that the path holds more than 256 KiB."""
-    send_backlog_bytes: int = 4 * 1024 * 1024
+    send_backlog_bytes: int = 16 * 1024 * 1024
     """Bytes accepted from writers and not yet given to the transport; writers wait above it."""
     control_backlog_frames: int = 8192
     """Answers (pongs, resets, window updates) that wait for a peer which does not read; above it, it is cut off."""

@@ -30,6 +30,13 @@ LAZY_ACKS = 16
 """So many streams may wait for their acknowledgement to travel with other frames."""
 
 
+def immutable(data: bytes | bytearray | memoryview) -> memoryview:
+    """A view of `data` that may be kept: of the same bytes if nobody can change or free them, else of a copy."""
+    if isinstance(data, memoryview):
+        return data.cast("B") if isinstance(data.obj, bytes) and data.contiguous else memoryview(bytes(data))
+    return memoryview(data if isinstance(data, bytes) else bytes(data))
+
+
 class Outbox:
     """The outgoing half of one connection. `fill` makes messages; `on_finished(stream)` is told of each FIN framed."""
 

@@ -37,12 +37,12 @@ class WindowBudget:
         return wanted
 
     def start(self) -> int:
-        """The window of a new stream."""
-        extra = self.start_bytes - INITIAL_WINDOW_BYTES
-        if extra <= 0 or extra > self.free_bytes:
-            return INITIAL_WINDOW_BYTES
-        self.free_bytes -= extra
-        return self.start_bytes
+        """The window of a new stream: `start_bytes`, or what half or a quarter of that is where the budget runs low."""
+        size = self.start_bytes
+        while size - INITIAL_WINDOW_BYTES > self.free_bytes:
+            size = max(size // 2, INITIAL_WINDOW_BYTES)
+        self.free_bytes -= size - INITIAL_WINDOW_BYTES
+        return size
 
 
 class ReceiveWindow:

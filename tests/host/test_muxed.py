@@ -21,7 +21,7 @@ from libp2p.stream_muxer.exceptions import (
 
 from chiral.errors import LimitExceededError
 from chiral.host.muxed import FastMuxed, FastMuxer
-from chiral.host.muxed_stream import FastStream, immutable
+from chiral.host.muxed_stream import FastStream
 from chiral.yamux.frame import YamuxError, header
 from chiral.yamux.limits import YamuxLimits
 from tests.host.child import child
@@ -636,16 +636,6 @@ async def test_round_trip_and_bytes_are_known() -> None:
         assert stream.is_initiator
         assert stream.stream_id == remote.stream_id == 1
         stream.set_deadline(1)
-
-
-def test_what_may_change_is_copied_and_what_may_not_is_not() -> None:
-    data = b"immutable"
-    assert immutable(data).obj is data
-    assert immutable(memoryview(data)[2:]).obj is data
-    changing = bytearray(b"changing")
-    copies = [immutable(changing), immutable(memoryview(changing))]
-    changing[:] = b"CHANGING"
-    assert [bytes(copy) for copy in copies] == [b"changing"] * 2
 
 
 @pytest.mark.parametrize("stacks", ["fast fast", "fast stock", "stock fast"])

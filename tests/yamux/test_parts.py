@@ -12,6 +12,8 @@ from chiral.yamux.ids import MAX_GAPS, UsedIds
 from chiral.yamux.inbox import Inbox
 from chiral.yamux.limits import YamuxLimits
 from chiral.yamux.liveness import Liveness
+from chiral.yamux.outbox import immutable
+from chiral.yamux.window import WindowBudget
 
 PIECES = st.lists(st.one_of(st.binary(max_size=20), st.integers(4000, 20_000).map(lambda size: b"p" * size)))
 
@@ -114,3 +116,20 @@ def test_a_late_answer_is_not_an_answer_to_another_ping() -> None:
     assert liveness.answered(1, 1.0) == 1.0
     assert liveness.answered(1, 1.0) is None
     assert not liveness.is_gone(1000.0)
+
+
+def test_what_may_change_is_copied_and_what_may_not_is_not() -> None:
+    data = b"immutable"
+    assert immutable(data).obj is data
+    assert immutable(memoryview(data)[2:]).obj is data
+    changing = bytearray(b"changing")
+    copies = [immutable(changing), immutable(memoryview(changing))]
+    changing[:] = b"CHANGING"
+    assert [bytes(copy) for copy in copies] == [b"changing"] * 2
+
+
+def test_new_windows_shrink_as_the_budget_runs_low() -> None:
+    budget = WindowBudget(1024 * 1024, 16 * 1024 * 1024, 1024 * 1024)
+    budget.start_bytes = 1024 * 1024
+    assert [budget.start() for _ in range(4)] == [1024 * 1024, 512 * 1024, 256 * 1024, 256 * 1024]
+    assert budget.free_bytes == 0
