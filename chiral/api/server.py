@@ -5,26 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import trio
 
-from chiral.api.app import create_app
-from chiral.api.context import ApiContext
 from chiral.api.endpoint import ENDPOINT_FILE, Endpoint, ensure_token, write_endpoint
-from chiral.api.gate import Admission, Gate, Transport
 from chiral.api.sockets import bind_tcp, bind_unix
 from chiral.api.surface import ServedNode
-from chiral.api.worker import HttpWorker
-from chiral.config.api import ApiSettings, split_host_port
 from chiral.config.model import NodeConfig
 from chiral.errors import sole_error
 
 OpenNode = Callable[[NodeConfig], AbstractAsyncContextManager[ServedNode]]
-_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,41 +81,44 @@ async def serve_api(node: ServedNode, stop: trio.Event, origins: Mapping[str, st
     except BaseException:
         tcp.close()
         raise
-    app = create_app(ApiContext(node, stop, dict(origins)))
     endpoint = Endpoint(url=url, socket=str(path), pid=os.getpid())
     ended = trio.Event()
     try:
         async with trio.open_nursery() as nursery:
-            doors: tuple[tuple[Transport, socket.socket, Admission], ...] = (
-                ("tcp", tcp, tcp_admission(config.api, token, tcp.getsockname()[1])),
-                ("unix", unix, Admission(token)),
-            )
-            for transport, listener, admission in doors:
-                gate = Gate(app, transport, admission, body_idle_s=config.api.body_idle_s)
-                worker = HttpWorker(
-                    gate, listener, max_connections=config.api.max_connections, grace_s=config.api.shutdown_grace_s
-                )
-                nursery.start_soon(worker.serve, ended)
+            nursery.start_soon(_answer, node, stop, dict(origins), token, (tcp, unix), ended)
             try:
                 write_endpoint(config.data_dir, endpoint)
                 yield endpoint
             finally:
                 ended.set()
     finally:
+        tcp.close()
+        unix.close()
         path.unlink(missing_ok=True)
         (config.data_dir / ENDPOINT_FILE).unlink(missing_ok=True)
 
 
-def tcp_admission(settings: ApiSettings, token: str, port: int) -> Admission:
-    """Who is let in over TCP at `port`."""
-    host, _ = split_host_port(settings.listen)
-    own = f"[{host}]" if ":" in host else host
-    return Admission(
-        token,
-        port=port,
-        hosts=frozenset({*_LOOPBACK_NAMES, own.lower(), *(name.lower() for name in settings.allowed_hosts)}),
-        any_address=host in ("0.0.0.0", "::"),
-    )
+async def _answer(
+    node: ServedNode,
+    stop: trio.Event,
+    origins: dict[str, str],
+    token: str,
+    sockets: tuple[socket.socket, socket.socket],
+    ended: trio.Event,
+) -> None:
+    """Answer on the sockets, TCP's and Unix's, until `ended`. FastAPI and Hypercorn are loaded only now, in a thread:
+    a node listens and joins the swarm without waiting for them.
+    """
+
+    def load() -> Callable[[], Awaitable[None]]:
+        from chiral.api.context import ApiContext
+        from chiral.api.doors import Doors, Listeners
+
+        doors = Doors(ApiContext(node, stop, origins), node.config.api, token)
+        return partial(doors.serve, Listeners(*sockets), ended)
+
+    serve = await trio.to_thread.run_sync(load)
+    await serve()
 
 
 async def _stop_on_signal(

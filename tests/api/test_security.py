@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from chiral.api.endpoint import read_token
-from chiral.api.server import tcp_admission
+from chiral.api.doors import tcp_admission
 from chiral.config.api import ApiSettings
 from tests.api.conftest import Served
 
