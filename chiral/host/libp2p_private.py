@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import trio
-from libp2p.abc import IMuxedConn, IRawConnection, ISecureConn
-from libp2p.custom_types import TProtocol
+from libp2p.abc import IRawConnection
 from libp2p.io.trio import TrioTCPStream
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.security.secure_session import SecureSession
-from libp2p.stream_muxer.muxer_multistream import MuxerMultistream
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +49,3 @@ def tcp_stream(raw: IRawConnection) -> trio.SocketStream | None:
         return None
     stream = raw.stream.stream
     return stream if isinstance(stream, trio.SocketStream) else None
-
-
-async def select_muxer(multistream: MuxerMultistream, conn: ISecureConn) -> TProtocol:
-    """Negotiate a muxer on a secured connection; returns the protocol. Raises py-libp2p's `MultiselectError` family."""
-    protocol, _ = await multistream._selector.select(conn, conn.is_initiator, multistream.negotiate_timeout)
-    return protocol
-
-
-def annotate_muxed(muxed: IMuxedConn, secured: ISecureConn, protocol: TProtocol) -> None:
-    """Leave on a muxed connection what py-libp2p's swarm reads there: which protocols were negotiated."""
-    MuxerMultistream._annotate_connection(muxed, secured, protocol)

@@ -16,11 +16,9 @@ from libp2p.custom_types import TProtocol
 from libp2p.exceptions import BaseLibp2pError
 from libp2p.peer.id import ID
 from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
-from libp2p.stream_muxer.muxer_multistream import MuxerMultistream
 from multiaddr.multiaddr import Multiaddr
 
 from chiral.errors import ChiralError
-from chiral.host import libp2p_private
 from chiral.host.muxed_pump import Pump
 from chiral.host.muxed_stream import FastStream
 from chiral.host.muxed_turns import WriteTurns
@@ -230,18 +228,3 @@ def wake(stream: Stream, *calls: Callable[[FastStream], None]) -> None:
     if held is not None:
         for call in calls:
             call(held)
-
-
-class FastMuxer(MuxerMultistream):
-    """Negotiates `/yamux/1.0.0` and builds a `FastMuxed`; to be assigned to an upgrader's `muxer_multistream`."""
-
-    def __init__(self, limits: YamuxLimits | None = None, *, negotiate_timeout_s: int = 10) -> None:
-        super().__init__({YAMUX_PROTOCOL: FastMuxed}, negotiate_timeout_s)
-        self._limits = limits
-
-    async def new_conn(self, conn: ISecureConn, peer_id: ID) -> IMuxedConn:
-        """The muxed connection over a secured one. Raises py-libp2p's `MultiselectError` family."""
-        protocol = await libp2p_private.select_muxer(self, conn)
-        muxed = FastMuxed(conn, peer_id, self._limits)
-        libp2p_private.annotate_muxed(muxed, conn, protocol)
-        return muxed

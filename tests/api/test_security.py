@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chiral.api.endpoint import read_token
 from chiral.api.doors import tcp_admission
+from chiral.api.endpoint import read_token
 from chiral.config.api import ApiSettings
 from tests.api.conftest import Served
 

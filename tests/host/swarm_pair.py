@@ -21,8 +21,8 @@ from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport
 from multiaddr import Multiaddr
 
-from chiral.host.muxed import FastMuxer
 from chiral.host.secured import FastNoise
+from tests.host.muxer import FastMuxer
 
 ECHO, CUT = TProtocol("/test/echo/1"), TProtocol("/test/cut/1")
 BIG = bytes(range(256)) * 5000

@@ -20,11 +20,12 @@ from libp2p.stream_muxer.exceptions import (
 )
 
 from chiral.errors import LimitExceededError
-from chiral.host.muxed import FastMuxed, FastMuxer
+from chiral.host.muxed import FastMuxed
 from chiral.host.muxed_stream import FastStream
 from chiral.yamux.frame import YamuxError, header
 from chiral.yamux.limits import YamuxLimits
 from tests.host.child import child
+from tests.host.muxer import FastMuxer
 from tests.host.wire import End, both, connected, echo, fast, hostile_to_one, read_to_end, serve, tcp_pair
 
 MIB = 1 << 20

@@ -19,9 +19,10 @@ from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.stream_muxer.yamux.yamux import Yamux
 from libp2p.transport.upgrader import TransportUpgrader
 
-from chiral.host.muxed import FastMuxed, FastMuxer
+from chiral.host.muxed import FastMuxed
 from chiral.host.secured import FastNoise, FastSession
 from chiral.yamux.limits import YamuxLimits
+from tests.host.muxer import FastMuxer
 
 PATIENCE_S = 60.0
 
