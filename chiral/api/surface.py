@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -11,12 +11,18 @@ from chiral.block.cid import CID
 from chiral.interface.blockstore import Blockstore
 from chiral.interface.catalogue import FileRecord
 from chiral.interface.peer import PeerId, PeerInfo
+from chiral.interface.providers import FoundProvider
 from chiral.interface.routing import ProvideResult
 from chiral.interface.streams import Connections
+from chiral.interface.values import RecordFound, RecordPut
 
 if TYPE_CHECKING:
     from chiral.config.model import NodeConfig
     from chiral.files.results import FileAdded, FileSaved, Progress
+    from chiral.kad.quorum import Quorum
+    from chiral.routing.census import TablePeer
+    from chiral.routing.joining import BootstrapReport
+    from chiral.routing.stats import KadStats
 
 
 class ServedReader(Protocol):
@@ -60,15 +66,19 @@ class ServedFiles(Protocol):
 class ServedRouting(Protocol):
     """The part of the DHT that people ask for by name."""
 
+    async def bootstrap(self, peers: Sequence[PeerInfo]) -> BootstrapReport: ...
+
     async def find_peer(self, peer: PeerId) -> PeerInfo | None: ...
 
     async def closest_peers(self, key: bytes) -> list[PeerInfo]: ...
 
-    async def put_value(self, key: bytes, value: bytes) -> ProvideResult: ...
+    async def put_record(self, key: bytes, value: bytes, *, quorum: Quorum = ...) -> RecordPut: ...
 
-    async def get_value(self, key: bytes, *, quorum: int = ...) -> bytes | None: ...
+    async def get_record(self, key: bytes, *, quorum: Quorum = ...) -> RecordFound | None: ...
 
-    async def stats(self) -> object: ...
+    async def stats(self) -> KadStats: ...
+
+    def table(self) -> Sequence[TablePeer]: ...
 
 
 class ServedNode(Protocol):
@@ -96,7 +106,9 @@ class ServedNode(Protocol):
 
     async def provide(self, cid: CID) -> list[ProvideResult]: ...
 
-    def find_providers(self, cid: CID, count: int, timeout_s: float) -> AsyncIterator[PeerInfo]: ...
+    async def stop_providing(self, cid: CID) -> None: ...
+
+    def find_provider_records(self, cid: CID, count: int, timeout_s: float) -> AsyncGenerator[FoundProvider, None]: ...
 
     def listen_addrs_text(self) -> list[str]: ...
 

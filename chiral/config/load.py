@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from chiral.config.environment import read_environment, variable_of
 from chiral.config.layers import DEFAULT_ORIGIN, Layer, leaves, merge, nest, origin_of
 from chiral.config.model import NodeConfig
 from chiral.config.profile import DEFAULT_PROFILE, read_profile
-from chiral.errors import ConfigError, FileAccessError
+from chiral.errors import ConfigError, FileAccessError, InvalidAddressError
+from chiral.host.addresses import parse_peer_address
 
 ENVIRONMENT = "environment"
 COMMAND_LINE = "command line"
@@ -59,9 +60,21 @@ def load_config(
     if data_dir != default_data_dir({}):
         origins["data_dir"] = ENVIRONMENT if data_dir == default_data_dir(variables) else COMMAND_LINE
     try:
-        return LoadedConfig(NodeConfig.model_validate(values), origins)
+        loaded = LoadedConfig(NodeConfig.model_validate(values), origins)
     except ValidationError as error:
         raise explain(error, origins) from error
+    if origins.get("bootstrap") == COMMAND_LINE:
+        _require_peers(loaded.config.bootstrap)
+    return loaded
+
+
+def _require_peers(bootstrap: Sequence[str]) -> None:
+    """Who types an address is told at once that it is none; a standing list may go stale, and the node goes without."""
+    for address in bootstrap:
+        try:
+            parse_peer_address(address)
+        except InvalidAddressError as error:
+            raise ConfigError(f"bootstrap from the {COMMAND_LINE}: {error.message}", hint=error.hint) from error
 
 
 def read_file(path: Path) -> dict[str, Any]:

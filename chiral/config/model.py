@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from chiral.config.api import ApiSettings
 from chiral.config.data_dir import default_data_dir
 from chiral.config.log import LogSettings
 from chiral.config.profile import DEFAULT_PROFILE
-from chiral.errors import InvalidAddressError
 from chiral.exchange.settings import ExchangeSettings
-from chiral.host.addresses import parse_peer_address
 from chiral.host.settings import HostSettings
 from chiral.routing.settings import KadSettings
 from chiral.store.settings import StoreSettings
@@ -27,6 +26,12 @@ class NodeConfig(BaseModel):
     data_dir: Path = Field(default_factory=default_data_dir, description="where the node keeps what it owns")
     profile: str = Field(DEFAULT_PROFILE, description="the named set of settings under the user's own")
     bootstrap: tuple[str, ...] = Field((), description="multiaddrs with /p2p/ID of peers to join the swarm through")
+    announce: Literal["all", "roots", "off"] = Field(
+        "all", description="what the swarm is told of: files with their chunks, roots alone, nothing"
+    )
+    announce_keys: Literal["both", "cid", "multihash"] = Field(
+        "both", description="keys of what is announced: both for roots and the CID's bytes for chunks, or one for all"
+    )
     host: HostSettings = HostSettings()
     routing: KadSettings = KadSettings()
     exchange: ExchangeSettings = ExchangeSettings()
@@ -34,13 +39,3 @@ class NodeConfig(BaseModel):
     store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
-
-    @field_validator("bootstrap")
-    @classmethod
-    def _name_peers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for address in value:
-            try:
-                parse_peer_address(address)
-            except InvalidAddressError as error:
-                raise ValueError(str(error)) from error
-        return value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 from libp2p.exceptions import BaseLibp2pError
 
@@ -79,6 +81,10 @@ class Connection:
         if not self.over.is_set():
             self._used = trio.Event()
             await self._used.wait()
+
+    def on_end(self, tell: Callable[[Exception | None], None]) -> None:
+        """Call `tell` once the connection has ended, with what ended it: None where it was closed from here."""
+        self._muxed.on_death.append(lambda muxed: tell(muxed.death))
 
     async def close(self) -> None:
         """End the connection; never waits for the peer."""

@@ -87,6 +87,10 @@ class Host:
         self._handlers[protocol] = handler
         self._introductions.changed()
 
+    def unserve(self, protocol: str) -> None:
+        if self._handlers.pop(protocol, None) is not None:
+            self._introductions.changed()
+
     async def open(self, peer: PeerId, protocols: Sequence[str]) -> Stream:
         return await self._open(peer, protocols)
 
@@ -119,6 +123,9 @@ class Host:
 
     def listen_addrs(self) -> tuple[bytes, ...]:
         return self._listener.addrs()
+
+    def remote_addrs(self, peer: PeerId) -> tuple[bytes, ...]:
+        return tuple(connection.addr for connection in self._table.of(peer))
 
     def is_connected(self, peer: PeerId) -> bool:
         return self._table.live(peer) is not None

@@ -42,8 +42,10 @@ class Inbound:
         """
         try:
             stream = await self._agree(muxed, peer, remote_addr)
-            if stream is not None:
-                await self._handlers[stream.protocol](stream)
+            # What was agreed on may be served no longer by the time the remote has heard so.
+            handler = self._handlers.get(stream.protocol) if stream is not None else None
+            if stream is not None and handler is not None:
+                await handler(stream)
                 await stream.close()
                 return
         except RemoteError as error:

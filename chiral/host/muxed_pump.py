@@ -13,6 +13,7 @@ from libp2p.exceptions import BaseLibp2pError
 from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 
 from chiral.errors import ChiralError
+from chiral.host.muxed_pace import Pace
 from chiral.host.secured import FastSession
 from chiral.yamux.connection import Connection
 from chiral.yamux.events import Event
@@ -23,6 +24,8 @@ LONE_STREAMS = 2
 """With no more streams than these a request or an answer is sent by the task that makes it."""
 YIELD_FRAMES = 1000
 """After so many frames other connections have their turn, however little the frames hold."""
+OTHERS_SHARE = 8
+"""So many times as long as a flood of small frames took others have the loop, be the machine as slow as it may."""
 QUIET_BYTES = 4096
 """A connection that moved less between two pings gives its large buffers back."""
 
@@ -80,7 +83,7 @@ class Pump:
     async def receive(self) -> None:
         """Raises `ConnectionClosedError` at the end, `ProtocolError` when the peer breaks a rule."""
         session, machine = self._session, self._machine
-        seen = 0
+        pace, seen = Pace(trio.current_time()), 0
         while True:
             messages = await session.receive()
             now = trio.current_time()
@@ -88,9 +91,16 @@ class Pump:
                 events = machine.receive(message, now)
                 if events:
                     self._tell(events)
-                if machine.frames_received - seen > YIELD_FRAMES:
-                    seen = machine.frames_received
+                frames = machine.frames_received
+                wait_s = pace.wait_s(frames, len(message), now)
+                if wait_s:
+                    self.nudge()
+                    taken_s = trio.current_time() - now
+                    await trio.sleep(max(wait_s, OTHERS_SHARE * taken_s))
+                    now = trio.current_time()
+                elif frames - seen > YIELD_FRAMES:
                     await trio.lowlevel.checkpoint()
+                    seen = frames
             self._moved()
             self.nudge()
             self._check_farewell()

@@ -1,4 +1,7 @@
-"""Receives accepted sockets: takes each through its handshake, within a limit that stalled remotes cannot hold."""
+"""Receives accepted sockets: takes each through its handshake, within a limit that stalled remotes cannot hold.
+
+Addresses from which the rules were broken too often are not received at all.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from dataclasses import dataclass
 
 import trio
 
-from chiral.errors import LimitExceededError, RequestTimeoutError
+from chiral.errors import LimitExceededError, ProtocolError, RequestTimeoutError
 from chiral.host.connection import Connection
+from chiral.host.offenders import Offenders, site_of
 
 _PATIENCE_S = 1.0
 """A handshake takes milliseconds of work and a few round trips; one that takes this long gives way to a new one."""
@@ -33,10 +37,22 @@ class Reception:
         self._timeout_s = timeout_s
         self._guests: dict[trio.SocketStream, _Guest] = {}
         """In the order they came."""
+        self._offenders = Offenders()
 
     async def receive(self, tcp: trio.SocketStream) -> Connection:
         """The connection over an accepted socket; raises a `RemoteError`. The caller closes the socket then."""
+        site = _site(tcp)
+        self._offenders.admit(site, trio.current_time())
         self._make_room()
+        try:
+            connection = await self._shake_hands(tcp)
+        except ProtocolError as error:
+            self._note(site, error)
+            raise
+        connection.on_end(lambda cause: self._note(site, cause))
+        return connection
+
+    async def _shake_hands(self, tcp: trio.SocketStream) -> Connection:
         with trio.move_on_after(self._timeout_s) as scope:
             self._guests[tcp] = _Guest(trio.current_time(), scope)
             try:
@@ -44,6 +60,9 @@ class Reception:
             finally:
                 self._guests.pop(tcp, None)
         raise RequestTimeoutError("the remote did not finish its handshake in time")
+
+    def _note(self, site: str, cause: Exception | None) -> None:
+        self._offenders.note(site, cause, trio.current_time())
 
     def _make_room(self) -> None:
         """Turn out the oldest guest if the limit is reached and it has stalled; else raise `LimitExceededError`."""
@@ -54,3 +73,11 @@ class Reception:
             raise LimitExceededError(f"{self._max_pending} handshakes are under way (host.max_pending_inbound)")
         del self._guests[tcp]
         oldest.scope.cancel()
+
+
+def _site(tcp: trio.SocketStream) -> str:
+    """Where a socket comes from; empty if it is gone already."""
+    try:
+        return site_of(str(tcp.socket.getpeername()[0]))
+    except OSError:
+        return ""

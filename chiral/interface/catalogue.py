@@ -39,6 +39,10 @@ class Catalogue(Protocol):
         """The FileInfo JSON that is served under `root`, or None."""
         ...
 
+    async def manifests(self, roots: Sequence[CID]) -> list[bytes | None]:
+        """`manifest` of each root, all of one moment."""
+        ...
+
     async def page(self, after: bytes = b"", limit: int = 1000) -> list[FileRecord]:
         """Up to `limit` records in the order of their root's multihash, those after multihash `after`."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,8 +21,22 @@ class ProvideResult:
 class Routing(Protocol):
     """Kademlia as the rest of the node sees it. Keys are raw bytes: a CID's bytes or a multihash."""
 
-    async def provide(self, keys: Sequence[bytes]) -> list[ProvideResult]:
-        """Announce `keys` to the peers closest to each, and keep announcing them until `stop_providing`."""
+    async def provide(self, keys: Sequence[bytes], *, by_hand: bool = True) -> list[ProvideResult]:
+        """Announce `keys` to the peers closest to each, and keep announcing them until `stop_providing`.
+
+        Those that are not `by_hand` are announced no longer once `provide_only` does not name them.
+        """
+        ...
+
+    async def schedule(self, keys: Collection[bytes]) -> None:
+        """Have `keys` announced behind, and kept announced: as `provide` without `by_hand`, waiting for nobody."""
+        ...
+
+    async def provide_only(self, batches: AsyncIterable[Collection[bytes]]) -> int:
+        """`schedule` what `batches` give, and provide nothing else but what was by hand; returns how many keys ended.
+
+        Raises what `batches` raise; nothing ends then.
+        """
         ...
 
     async def stop_providing(self, keys: Sequence[bytes]) -> None: ...

@@ -63,7 +63,11 @@ class Streams(Protocol):
     def local_peer(self) -> PeerId: ...
 
     def serve(self, protocol: str, handler: StreamHandler) -> None:
-        """Answer inbound streams of `protocol` with `handler` from now on."""
+        """Answer inbound streams of `protocol` with `handler` from now on; peers are told."""
+        ...
+
+    def unserve(self, protocol: str) -> None:
+        """Refuse new inbound streams of `protocol` from now on; peers are told. Streams under way are served on."""
         ...
 
     async def open(self, peer: PeerId, protocols: Sequence[str]) -> Stream:
@@ -112,6 +116,10 @@ class Connections(Protocol):
 
     def listen_addrs(self) -> tuple[bytes, ...]:
         """The addresses this node is reached at, without `/p2p/…`; wildcard binds resolved to the interfaces' own."""
+        ...
+
+    def remote_addrs(self, peer: PeerId) -> tuple[bytes, ...]:
+        """Where the live connections to `peer` really lead to or come from, whatever anybody says of it."""
         ...
 
     def is_connected(self, peer: PeerId) -> bool: ...

@@ -1,4 +1,4 @@
-"""Binary multiaddrs as they come from others: which are well formed, and what they say without the peer at their end.
+"""Binary multiaddrs as they come from others: which can be dialled at all, and what they say without the peer.
 
 Source: multiformats/multiaddr, "Binary format" and protocols.csv. Dials nothing and knows nothing of reachability.
 """
@@ -14,6 +14,9 @@ MAX_ADDR_BYTES = 256
 MAX_ADDRS = 16
 _P2P = 421
 _VARIABLE = -1
+IP4, IP6 = 4, 41
+_PORTS = (6, 33, 132, 273)
+_V4_IN_V6 = bytes(10) + b"\xff\xff"
 # Value sizes in bytes of the protocols that may stand in an address of a peer; an unknown one cannot be passed over,
 # because its size is not on the wire.
 _SIZES = {
@@ -63,7 +66,8 @@ _SIZES = {
 def clean_addrs(peer: PeerId, addrs: Iterable[bytes], limit: int = MAX_ADDRS) -> tuple[bytes, ...]:
     """The first `limit` different well-formed addresses of `peer`, without `/p2p/…` of itself at the end.
 
-    Left out are malformed ones, those over `MAX_ADDR_BYTES`, and those that end in the id of another peer.
+    Left out are malformed ones, those over `MAX_ADDR_BYTES`, those that end in the id of another peer, and those that
+    lead nowhere: an unspecified, multicast, broadcast or reserved IP, a port 0.
     """
     found: dict[bytes, None] = {}
     for addr in addrs:
@@ -73,6 +77,28 @@ def clean_addrs(peer: PeerId, addrs: Iterable[bytes], limit: int = MAX_ADDRS) ->
             if len(found) == limit:
                 break
     return tuple(found)
+
+
+def ip_of(addr: bytes) -> bytes | None:
+    """The 4 or 16 bytes of the IP a well-formed `addr` begins with, an IPv4 in IPv6 as 4; None for other addresses."""
+    if not addr:
+        return None
+    code, ip = addr[0], addr[1 : 1 + _SIZES[IP6]]
+    if code == IP4:
+        return ip[:4]
+    if code != IP6:
+        return None
+    return ip[12:] if ip.startswith(_V4_IN_V6) else ip
+
+
+def _leads_nowhere(code: int, value: bytes) -> bool:
+    if code in _PORTS:
+        return not any(value)
+    if code == IP6 and value.startswith(_V4_IN_V6):
+        code, value = IP4, value[12:]
+    if code == IP4:
+        return value[:1] == b"\0" or value[:1] >= b"\xe0"
+    return code == IP6 and (not any(value) or value[:1] == b"\xff")
 
 
 def _plain(addr: bytes, peer: PeerId) -> bytes | None:
@@ -89,6 +115,8 @@ def _plain(addr: bytes, peer: PeerId) -> bytes | None:
             if size == _VARIABLE:
                 size, at = decode_varint(addr, at)
             last_value = addr[at : at + size]
+            if _leads_nowhere(last_code, last_value):
+                return None
             at += size
     except (VarintError, KeyError):
         return None

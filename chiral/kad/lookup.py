@@ -134,13 +134,13 @@ class Lookup:
     @property
     def finished(self) -> bool:
         """Whether the k closest live peers have all answered, everybody was asked, or the lookup was stopped."""
-        if self._stopped:
-            return True
-        exhausted = self._tally.asked >= self._limits.max_queries
-        for candidate in self._front():
-            if candidate.state is _State.ASKED or (candidate.state is _State.HEARD and not exhausted):
-                return False
-        return bool(self.closest(1)) or not any(candidate.state is _State.STALLED for candidate in self._order)
+        return self._stopped or (self.spent and (bool(self.closest(1)) or not self.stalled))
+
+    @property
+    def spent(self) -> bool:
+        """Whether nobody worth asking is left and no answer is awaited but those of stalled peers."""
+        awaited = (_State.ASKED,) if self._tally.asked >= self._limits.max_queries else (_State.ASKED, _State.HEARD)
+        return not any(candidate.state in awaited for candidate in self._front())
 
     @property
     def asked(self) -> int:
@@ -163,7 +163,17 @@ class Lookup:
 
         Peers answer with the k closest they know; while the union of all answers stays within k, no answer was cut off.
         """
-        return self.finished and not self._stopped and not self._tally.dropped and self._tally.heard <= self._limits.k
+        return self.finished and not self._stopped and not self.dropped and self._tally.heard <= self._limits.k
+
+    @property
+    def dropped(self) -> bool:
+        """Whether peers were left out, of a long answer or for want of room."""
+        return self._tally.dropped
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was ended by `stop`."""
+        return self._stopped
 
     def closest(self, count: int | None = None) -> list[PeerId]:
         """The up to `count` (default k) closest peers that answered, nearest first."""

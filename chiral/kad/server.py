@@ -18,6 +18,10 @@ from chiral.kad.messages import Message, MessageType, PeerEntry, Record
 MAX_KEY_BYTES = 80
 
 
+class ForeignRecordError(ProtocolError):
+    """A peer wants a record kept that names another as its owner."""
+
+
 @dataclass(frozen=True, slots=True)
 class FindPeers:
     """Answer with the peers closest to `key`; with `target` too, if it is a peer id whose addresses are known."""
@@ -94,7 +98,7 @@ def _plan_put(request: Message) -> KeepValue:
 def _plan_add_provider(request: Message, sender: PeerId, max_addrs: int) -> KeepProvider:
     own = [entry for entry in request.providers if entry.id == sender.raw]
     if not own:
-        raise ProtocolError("ADD_PROVIDER that does not name its sender")
+        raise ForeignRecordError("ADD_PROVIDER that does not name its sender")
     return KeepProvider(request.key, clean_addrs(sender, (addr for entry in own for addr in entry.addrs), max_addrs))
 
 

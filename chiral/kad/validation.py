@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from chiral.errors import ProtocolError
+from chiral.interface.values import Standing
 
 
 class Validator(Protocol):
     """What one name space says of its values. Pure: it is asked on the path of every PUT_VALUE."""
 
-    def validate(self, key: bytes, value: bytes) -> None:
-        """Return if `value` may stand under `key`; raises `ProtocolError` that says why not."""
+    def validate(self, key: bytes, value: bytes, now: float) -> Standing:
+        """Whose `value` is and when it ends, if it may stand under `key` at `now` (Unix seconds).
+
+        Raises `ProtocolError` that says why not.
+        """
         ...
 
     def select(self, key: bytes, values: Sequence[bytes]) -> int:
@@ -21,6 +26,7 @@ class Validator(Protocol):
 
 
 Validators = Mapping[str, Validator]
+NO_VALIDATORS: Validators = MappingProxyType({})
 
 
 def namespace_of(key: bytes) -> str:
@@ -36,3 +42,12 @@ def validator_of(validators: Validators, key: bytes) -> Validator:
     if validator is None:
         raise ProtocolError(f"no values are kept in the name space {namespace[:32]!r}")
     return validator
+
+
+def best_first(validator: Validator, key: bytes, values: Sequence[bytes]) -> list[bytes]:
+    """The different ones of `values`, all of them valid, from the best to the worst."""
+    rest = list(dict.fromkeys(values))
+    ordered = []
+    while rest:
+        ordered.append(rest.pop(validator.select(key, rest)))
+    return ordered

@@ -1,20 +1,23 @@
-"""Tells the swarm what this node holds: roots at once and under both of their keys, chunks behind them.
+"""Tells the swarm what this node holds: roots at once, chunks behind them, as far as the settings say.
 
-A root is announced under its CID's bytes (Chiral, Rust) and its multihash (Go, IPFS), a chunk under its CID's bytes
-only: whoever looks for a file asks the root's providers for its chunks first.
+By default a root is announced under its CID's bytes (Chiral, Rust) and its multihash (Go, IPFS), a chunk under its
+CID's bytes only: whoever looks for a file asks the root's providers for its chunks first.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Literal
 
 import trio
 
 from chiral.block.cid import CID
-from chiral.errors import ChiralError
-from chiral.files.manifest import read_held
+from chiral.dag.file_info import FileInfo
+from chiral.errors import ChiralError, ProtocolError
 from chiral.interface.catalogue import Catalogue
 from chiral.interface.routing import ProvideResult, Routing
 
@@ -22,13 +25,43 @@ logger = logging.getLogger(__name__)
 
 _ROOT_WAIT_S = 10.0
 _MAX_WAITING = 4096
-_KEYS_AT_ONCE = 512
+_KEYS_AT_ONCE = 2048
+"""Of roots: more share lookups better, but who adds a file meanwhile waits for them."""
 _PAGE_FILES = 100
+_READ_INLINE_BYTES = 4096
+"""Manifests of less in all are read in less time than a thread's turn takes."""
+
+Policy = Literal["all", "roots", "off"]
+KeyForms = Literal["both", "cid", "multihash"]
 
 
 def root_keys(root: CID) -> list[bytes]:
-    """The provider keys of a root, each once."""
+    """The provider keys under which a root may be found, each once."""
     return list(dict.fromkeys((root.buffer, root.multihash)))
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncePlan:
+    """What is announced: `all` files with their chunks, `roots` alone or nothing; and under which form of key.
+
+    With `both` a root has two keys and a chunk that of its CID.
+    """
+
+    policy: Policy = "all"
+    forms: KeyForms = "both"
+
+    def of_root(self, root: CID) -> list[bytes]:
+        """The keys a root is announced under."""
+        if self.policy == "off":
+            return []
+        return root_keys(root) if self.forms == "both" else [self._form(root)]
+
+    def of_chunks(self, chunks: Iterable[CID]) -> list[bytes]:
+        """The keys that the chunks of a file are announced under, each once."""
+        return list(dict.fromkeys(map(self._form, chunks))) if self.policy == "all" else []
+
+    def _form(self, cid: CID) -> bytes:
+        return cid.multihash if self.forms == "multihash" else cid.buffer
 
 
 class Announcements:
@@ -38,9 +71,10 @@ class Announcements:
     is names of files, at most 4096; should more come, the whole catalogue is gone through after them.
     """
 
-    def __init__(self, routing: Routing, catalogue: Catalogue) -> None:
+    def __init__(self, routing: Routing, catalogue: Catalogue, plan: AnnouncePlan | None = None) -> None:
         self._routing = routing
         self._catalogue = catalogue
+        self._plan = plan or AnnouncePlan()
         self._roots: dict[CID, trio.Event] = {}
         """Roots to announce, and who waits for that."""
         self._chunks: deque[CID] = deque()
@@ -62,10 +96,10 @@ class Announcements:
 
     async def removed(self, root: CID, chunks: Sequence[CID]) -> None:
         """Announce the root and those chunks no longer."""
-        await self._routing.stop_providing([*root_keys(root), *(chunk.buffer for chunk in chunks)])
+        await self._routing.stop_providing([*root_keys(root), *self._plan.of_chunks(chunks)])
 
     async def provide(self, cid: CID) -> list[ProvideResult]:
-        """Announce one CID under both keys now; raises what the routing raises."""
+        """Announce one CID under both keys now, whatever the plan says; raises what the routing raises."""
         return await self._routing.provide(root_keys(cid))
 
     async def run(self) -> None:
@@ -75,24 +109,35 @@ class Announcements:
             nursery.start_soon(self._announce_chunks)
 
     async def resume(self) -> None:
-        """Announce all that the catalogue holds, as after a start: roots of all files first, then their chunks."""
-        roots: list[CID] = []
+        """See that all that the catalogue holds is kept announced, and nothing that it holds no longer.
+
+        What was announced in the last run waits for its turn.
+        """
         try:
-            while page := await self._catalogue.page(roots[-1].multihash if roots else b"", _PAGE_FILES):
-                roots += [record.root for record in page]
-                await self._provide([key for record in page for key in root_keys(record.root)])
+            async with aclosing(self._catalogue_keys()) as batches:
+                dropped = await self._routing.provide_only(batches)
         except ChiralError as error:
             logger.warning("the catalogue could not be announced whole: %s", error)
-        await self._provide_chunks(deque(roots))
+            return
+        if dropped:
+            logger.info("%d keys that the last run announced are announced no longer", dropped)
+
+    async def _catalogue_keys(self) -> AsyncGenerator[list[bytes], None]:
+        after = b""
+        while self._plan.policy != "off" and (page := await self._catalogue.page(after, _PAGE_FILES)):
+            roots = [record.root for record in page]
+            after = roots[-1].multihash
+            yield [key for root in roots for key in self._plan.of_root(root)]
+            yield await self._chunk_keys(roots)
 
     def _note(self, root: CID) -> trio.Event:
         """Have `root` announced; the event is set once it is, or where it must wait for the whole catalogue."""
+        if self._plan.policy == "off":
+            return _set_event()
         if len(self._roots) + len(self._chunks) >= _MAX_WAITING:
             self._missed_some = True
             self._chunks_wait.set()
-            passed_over = trio.Event()
-            passed_over.set()
-            return passed_over
+            return _set_event()
         self._roots_wait.set()
         return self._roots.setdefault(root, trio.Event())
 
@@ -101,7 +146,7 @@ class Announcements:
             await self._roots_wait.wait()
             self._roots_wait = trio.Event()
             roots, self._roots = self._roots, {}
-            keys = [key for root in roots for key in root_keys(root)]
+            keys = [key for root in roots for key in self._plan.of_root(root)]
             for start in range(0, len(keys), _KEYS_AT_ONCE):
                 await self._provide(keys[start : start + _KEYS_AT_ONCE])
             for announced in roots.values():
@@ -113,33 +158,47 @@ class Announcements:
         while True:
             await self._chunks_wait.wait()
             self._chunks_wait = trio.Event()
-            await self._provide_chunks(self._chunks)
+            while self._chunks:
+                roots = [self._chunks.popleft() for _ in range(min(_PAGE_FILES, len(self._chunks)))]
+                await self._schedule_chunks(roots)
             if self._missed_some:
                 self._missed_some = False
                 await self.resume()
 
-    async def _provide_chunks(self, roots: deque[CID]) -> None:
-        """Announce the chunks of `roots`, emptying it. What takes long is to find who is to know of a key."""
-        keys: list[bytes] = []
-        while roots:
-            keys += await self._chunk_keys(roots.popleft())
-            while len(keys) >= _KEYS_AT_ONCE:
-                await self._provide(keys[:_KEYS_AT_ONCE])
-                del keys[:_KEYS_AT_ONCE]
-        if keys:
-            await self._provide(keys)
-
-    async def _chunk_keys(self, root: CID) -> list[bytes]:
-        """Nothing for a file that is gone meanwhile."""
+    async def _schedule_chunks(self, roots: Sequence[CID]) -> None:
         try:
-            manifest = await self._catalogue.manifest(root)
-            return [] if manifest is None else [cid.buffer for cid in (await read_held(root, manifest)).chunk_cids]
+            if keys := await self._chunk_keys(roots):
+                await self._routing.schedule(keys)
         except ChiralError as error:
-            logger.warning("the chunks of %s cannot be announced: %s", root, error)
+            logger.warning("the chunks of %d files cannot be announced: %s", len(roots), error)
+
+    async def _chunk_keys(self, roots: Sequence[CID]) -> list[bytes]:
+        """The keys of the chunks of all these files, each once; nothing of one that is gone meanwhile."""
+        if self._plan.policy != "all":
             return []
+        manifests = await self._catalogue.manifests(roots)
+        held = [(root, manifest) for root, manifest in zip(roots, manifests, strict=True) if manifest is not None]
+        if sum(len(manifest) for _, manifest in held) <= _READ_INLINE_BYTES:
+            return self._read_keys(held)
+        return await trio.to_thread.run_sync(self._read_keys, held)
+
+    def _read_keys(self, manifests: Sequence[tuple[CID, bytes]]) -> list[bytes]:
+        chunks: dict[CID, None] = {}
+        for root, manifest in manifests:
+            try:
+                chunks.update(dict.fromkeys(FileInfo.parse(manifest).chunk_cids))
+            except ProtocolError as error:
+                logger.warning("the chunks of %s cannot be announced, its manifest is damaged: %s", root, error)
+        return self._plan.of_chunks(chunks)
 
     async def _provide(self, keys: Sequence[bytes]) -> None:
         try:
-            await self._routing.provide(list(dict.fromkeys(keys)))
+            await self._routing.provide(list(dict.fromkeys(keys)), by_hand=False)
         except ChiralError as error:
             logger.warning("%d keys could not be announced: %s", len(keys), error)
+
+
+def _set_event() -> trio.Event:
+    event = trio.Event()
+    event.set()
+    return event

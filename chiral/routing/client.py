@@ -12,6 +12,7 @@ from chiral.errors import ProtocolError, RemoteError, RequestTimeoutError, Strea
 from chiral.interface.peer import PeerId
 from chiral.interface.streams import Connections, Stream, Streams
 from chiral.kad.framing import frame_message
+from chiral.kad.hearsay import credible_answer
 from chiral.kad.messages import MAX_READ_BYTES, Message
 from chiral.routing.inbox import Inbox
 from chiral.routing.settings import KadSettings
@@ -46,7 +47,7 @@ class KadClient:
                 raise StreamResetError(f"{peer.short} closed without an answer")
             if answer.type is not message.type:
                 raise ProtocolError(f"{peer.short} answered {message.type.name} with {answer.type.name}")
-            return answer
+            return credible_answer(answer, stream.remote_addr)
 
         return await self._attempt(peer, exchange)
 
@@ -55,7 +56,10 @@ class KadClient:
 
         Raises a `RemoteError`, after the request time-out at the latest.
         """
-        data = b"".join(frame_message(message) for message in messages)
+        await self.send(peer, b"".join(frame_message(message) for message in messages))
+
+    async def send(self, peer: PeerId, data: bytes) -> None:
+        """`tell` what was framed before, for messages that go to many peers."""
 
         async def exchange(stream: Stream) -> None:
             await stream.finish(data)

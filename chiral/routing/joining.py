@@ -14,7 +14,7 @@ from chiral.interface.peer import PeerId, PeerInfo
 from chiral.interface.streams import Connections
 from chiral.kad.key import KadKey, raw_key_sharing_prefix
 from chiral.kad.messages import Message, MessageType
-from chiral.kad.refresh import due_buckets, silent_peers
+from chiral.kad.refresh import MAX_REFRESH_BITS, due_buckets, silent_peers
 from chiral.routing.queries import Queries
 from chiral.routing.settings import KadSettings
 
@@ -111,8 +111,13 @@ class Joining:
     async def _refresh_overlay(self, queries: Queries, interval_s: float) -> None:
         table = queries.overlay.table
         now = self._clock.monotonic()
-        due = iter(due_buckets(table, now, interval_s))
+        buckets = due_buckets(table, now, interval_s)
+        due = iter(buckets)
+        # The lookups meet nearly everybody, so few are left to be asked after.
         silent = iter(silent_peers(table, now, self._settings.refresh_s, _PROBES))
+        queries.overlay.renew_addrs()
+        if interval_s and buckets and table.deepest > MAX_REFRESH_BITS:
+            await queries.seek(Message(MessageType.FIND_NODE, table.local.raw))
 
         async def look_up() -> None:
             for index in due:

@@ -13,9 +13,11 @@ from chiral.interface.peer import PeerId, PeerInfo
 from chiral.interface.streams import Connections
 from chiral.kad.addresses import clean_addrs
 from chiral.kad.backoff import Backoff
-from chiral.kad.bucket import Admit, PingFirst
+from chiral.kad.bucket import Admit, PingFirst, Refused
+from chiral.kad.diversity import Group, groups_of
 from chiral.kad.messages import Connectedness, PeerEntry
-from chiral.kad.table import RoutingTable
+from chiral.kad.saved_peer import SavedPeer
+from chiral.kad.table import DEFAULT_TRUST_S, RoutingTable
 from chiral.routing.settings import KadSettings
 
 _MAX_DOUBTS = 64
@@ -29,7 +31,7 @@ class Overlay:
         self, local: PeerId, protocol: str, connections: Connections, clock: Clock, settings: KadSettings
     ) -> None:
         self.protocol = protocol
-        self.table = RoutingTable(local, k=settings.k)
+        self.table = RoutingTable(local, k=settings.k, diversity=settings.diversity.limits())
         self._connections = connections
         self._clock = clock
         self._settings = settings
@@ -41,46 +43,85 @@ class Overlay:
     def observe(self, peer: PeerId) -> None:
         """`peer` showed that it serves this DHT: by an answer, or by what identify says."""
         self._backoff.succeeded(peer)
-        outcome = self.table.seen(peer, self._clock.monotonic())
-        if isinstance(outcome, Admit) and outcome.new:
+        outcome = self.table.seen(peer, self._clock.monotonic(), self._groups(peer))
+        if isinstance(outcome, Refused):
+            _log.debug("%s is not taken into the routing table: %s", peer, outcome.reason)
+        elif not isinstance(outcome, Admit) or outcome.new:
             self._keep_addrs(peer)
-        elif isinstance(outcome, PingFirst):
-            try:
-                self._doubt.send_nowait(outcome.oldest)
-            except trio.WouldBlock:
-                _log.debug("too many peers in doubt; %s is not asked", outcome.oldest.short)
+        if isinstance(outcome, PingFirst):
+            self._put_in_doubt(outcome.oldest)
 
     def identified(self, peer: PeerId, protocols: frozenset[str]) -> None:
         """Identify said what `peer` speaks: it comes into the table, or leaves it if it does not serve this DHT."""
         if self.protocol in protocols:
             self.observe(peer)
-            self._keep_addrs(peer)
-        elif peer in self.table:
-            self.table.drop(peer, self._clock.monotonic())
+            if peer in self.table:
+                self._keep_addrs(peer)
+        else:
+            self._drop(peer)
+
+    def _groups(self, peer: PeerId) -> frozenset[Group] | None:
+        """The networks `peer` is in, by where it is connected; None if there is no news of that.
+
+        What others say of its addresses counts only where nothing better is known, else they could have it refused.
+        """
+        addrs = self._connections.remote_addrs(peer)
+        if not addrs and peer in self.table:
+            return None
+        exempt = self._settings.diversity.exempt_private
+        return groups_of(addrs or self._connections.addrs_of(peer), exempt_private=exempt)
+
+    def _put_in_doubt(self, peer: PeerId) -> None:
+        try:
+            self._doubt.send_nowait(peer)
+        except trio.WouldBlock:
+            _log.debug("too many peers in doubt; %s is not asked", peer.short)
+
+    def _drop(self, peer: PeerId) -> None:
+        now = self._clock.monotonic()
+        promoted = self.table.drop(peer, now)
+        entry = self.table.entry(promoted) if promoted is not None else None
+        if entry is not None:
+            self._keep_addrs(entry.peer)
+            if now - entry.seen_at >= DEFAULT_TRUST_S:  # it waited long, and may have died as well
+                self._put_in_doubt(entry.peer)
+
+    def renew_addrs(self) -> None:
+        """Keep the addresses of connected peers of the table: identify tells them once, however long it lasts."""
+        for entry in self.table:
+            if self._connections.is_connected(entry.peer):
+                self._keep_addrs(entry.peer)
 
     def _keep_addrs(self, peer: PeerId) -> None:
         # Peers of the table are dialled long after they disconnected, so their addresses have to outlive that.
-        if peer in self.table:
-            self._connections.add_addrs(peer, self._connections.addrs_of(peer), ttl_s=self._settings.table_addr_ttl_s)
+        self._connections.add_addrs(peer, self._connections.addrs_of(peer), ttl_s=self._settings.table_addr_ttl_s)
 
     def failed(self, peer: PeerId, error: RemoteError) -> None:
         """A request to `peer` failed: after some in a row, or if it does not serve this DHT, it leaves the table."""
         now = self._clock.monotonic()
         strikes = self._backoff.failed(peer, now)
         if strikes >= self._settings.strikes or isinstance(error, UnsupportedProtocolError):
-            self.table.drop(peer, now)
+            self._drop(peer)
 
     def evict(self, peer: PeerId) -> None:
         """`peer` did not answer when it was doubted: it leaves the table, and a spare takes its place."""
-        now = self._clock.monotonic()
-        self._backoff.failed(peer, now)
-        self.table.drop(peer, now)
+        self._backoff.failed(peer, self._clock.monotonic())
+        self._drop(peer)
 
     def blocked(self, peer: PeerId) -> bool:
         """Whether `peer` failed so lately that it is left alone."""
         return self._backoff.blocked(peer, self._clock.monotonic())
 
     # What is known of peers.
+
+    def snapshot(self) -> list[SavedPeer]:
+        """The peers of the table that can be found again in another run."""
+        now, wall = self._clock.monotonic(), self._clock.wall()
+        return [
+            SavedPeer(entry.peer, addrs, max(0, int(wall - (now - entry.seen_at))))
+            for entry in self.table
+            if (addrs := self._connections.addrs_of(entry.peer))
+        ]
 
     def learn(self, entries: Iterable[PeerEntry], *, known: Container[PeerId] = ()) -> list[PeerInfo]:
         """The peers of a message with their clean addresses.

@@ -1,55 +1,33 @@
-"""Finds the peers that are to keep each key: the k closest to it that live, in one overlay."""
+"""Finds the peers that are to keep each key, the k closest to it that live, in one overlay. Tells them nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from heapq import nsmallest
+from collections.abc import AsyncGenerator, Sequence
 
 import trio
 
-from chiral.interface.peer import PeerId
-from chiral.kad.key import KadKey
 from chiral.kad.messages import Message, MessageType
+from chiral.kad.sweep import Group, Sweep
 from chiral.routing.queries import Queries
 
-Placement = dict[bytes, list[PeerId]]
 
+async def place(queries: Queries, keys: Sequence[bytes], *, k: int, concurrent: int) -> AsyncGenerator[Group, None]:
+    """The `keys` in groups as their peers become known; at most `concurrent` lookups at once.
 
-async def place(queries: Queries, keys: Sequence[bytes], *, k: int, concurrent: int) -> Placement:
-    """For each key the up to `k` closest live peers, nearest first; at most `concurrent` lookups at once.
-
-    In a network of no more than `k` peers a single lookup meets them all, and the order of each key follows from that.
+    Use it under `contextlib.aclosing`.
     """
-    if not keys:
-        return {}
-    placement: Placement = {}
-    if await _place_by_one(queries, keys, k, placement):
-        return placement
-    rest = iter(keys[1:])
+    sweep = Sweep(keys, k=k)
 
-    async def work() -> None:
-        for key in rest:
-            placement[key] = (await queries.seek(_find(key))).closest()
+    async def look_up(raw: bytes) -> None:
+        # Over one path: what is concluded for other keys needs just the k closest, and not what several paths vote for.
+        lookup = await queries.seek(Message(MessageType.FIND_NODE, raw), seeds=sweep.nearby(raw), paths=1)
+        sweep.learnt(raw, lookup.closest(), complete=not lookup.stopped, everyone=lookup.saw_everyone)
 
-    async with trio.open_nursery() as nursery:
-        for _ in range(min(concurrent, len(keys) - 1)):
-            nursery.start_soon(work)
-    return placement
-
-
-async def _place_by_one(queries: Queries, keys: Sequence[bytes], k: int, placement: Placement) -> bool:
-    """Look up the first key; if that met the whole network, place every key by it and return true."""
-    lookup = await queries.seek(_find(keys[0]))
-    found = lookup.closest()
-    placement[keys[0]] = found
-    if not lookup.saw_everyone:
-        return False
-    points = [(KadKey.of(peer.raw).value, peer) for peer in found]
-    for key in keys[1:]:
-        target = KadKey.of(key).value
-        placement[key] = [peer for _, peer in nsmallest(k, points, key=lambda point: point[0] ^ target)]
-    return True
-
-
-def _find(key: bytes) -> Message:
-    return Message(MessageType.FIND_NODE, key)
+    while points := sweep.points(concurrent):
+        async with trio.open_nursery() as nursery:
+            for raw in points:
+                nursery.start_soon(look_up, raw)
+        for group in sweep.groups():
+            yield group
+    for group in sweep.groups():
+        yield group

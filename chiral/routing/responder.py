@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from chiral.clock import Clock
-from chiral.errors import ProtocolError
 from chiral.interface.peer import PeerId
-from chiral.interface.providers import ProviderRecord, ProviderStore
+from chiral.interface.providers import ProviderLimits, ProviderRecord, ProviderStore
 from chiral.interface.streams import Connections
-from chiral.interface.values import ValueRecord, ValueStore
 from chiral.kad.addresses import clean_addrs
+from chiral.kad.hearsay import credible
 from chiral.kad.key import KadKey
 from chiral.kad.messages import Message, PeerEntry, Record
 from chiral.kad.server import (
@@ -25,10 +23,10 @@ from chiral.kad.server import (
     answer,
     closer_peers,
 )
-from chiral.kad.validation import Validators, validator_of
 from chiral.routing.identify import IdentifyWatch
 from chiral.routing.overlay import Overlay
 from chiral.routing.settings import KadSettings
+from chiral.routing.value_shelf import ValueShelf
 
 Answered = FindPeers | FindProviders | FindValue | KeepValue | Echo
 
@@ -38,7 +36,7 @@ class Stores:
     """What the DHT keeps: provider records and values of others, and the keys this node provides itself."""
 
     providers: ProviderStore
-    values: ValueStore
+    values: ValueShelf
     own: Container[bytes]
 
 
@@ -48,30 +46,29 @@ class Responder:
     def __init__(
         self,
         stores: Stores,
-        validators: Validators,
         connections: Connections,
         watch: IdentifyWatch,
         clock: Clock,
         settings: KadSettings,
     ) -> None:
         self._stores = stores
-        self._validators = validators
         self._connections = connections
         self._watch = watch
         self._clock = clock
         self._settings = settings
 
     async def answer(self, overlay: Overlay, asker: PeerId, request: Message, plan: Answered) -> Message:
-        """The reply to `request`; raises `ProtocolError` for a value that must be refused."""
+        """The reply to `request`; raises `ProtocolError` or `LimitExceededError` for a value that is refused."""
         if isinstance(plan, Echo):
             return request
         if isinstance(plan, KeepValue):
-            return await self._keep_value(request, plan.record)
+            await self._stores.values.keep(plan.record)
+            return answer(request, record=Record(plan.record.key, plan.record.value))
         closer = self._closer(overlay, asker, plan.key)
         if isinstance(plan, FindProviders):
             return answer(request, closer=closer, providers=await self._providers(overlay, plan.key))
         if isinstance(plan, FindValue):
-            return answer(request, closer=closer, record=await self._value(plan.key))
+            return answer(request, closer=closer, record=await self._stores.values.told(plan.key))
         return answer(request, closer=self._with_target(overlay, plan.target, closer))
 
     async def provider_record(
@@ -82,10 +79,11 @@ class Responder:
         Rust peers send none on loopback and private networks: then those that identify gave are taken, which may have
         to be waited for up to `wait_s` seconds, and the connection's as the last resort.
         """
-        addrs = plan.addrs
+        addrs = credible(plan.addrs, remote_addr)
         if not addrs:
             await self._watch.identified(sender, wait_s)
-            known = self._connections.addrs_of(sender) or ((remote_addr,) if remote_addr else ())
+            known = credible(self._connections.addrs_of(sender), remote_addr)
+            known = known or ((remote_addr,) if remote_addr else ())
             addrs = clean_addrs(sender, known, self._settings.inbound.addrs_per_record)
         now = self._clock.wall()
         return ProviderRecord(plan.key, sender, addrs, now, now + self._settings.provider_ttl_s)
@@ -94,14 +92,21 @@ class Responder:
         """Store the records; returns how many were kept."""
         return await self._stores.providers.add_many(records) if records else 0
 
-    async def local_providers(self, overlay: Overlay, key: bytes) -> list[PeerEntry]:
-        """The live records of `key` held here, newest first; not this node itself."""
-        records = await self._stores.providers.get(key, self._clock.wall())
-        return [overlay.entry(record.peer, record.addrs) for record in records if record.peer != overlay.table.local]
+    @property
+    def provider_limits(self) -> ProviderLimits:
+        """What the store of provider records keeps at most."""
+        return self._stores.providers.limits
+
+    async def local_records(self, key: bytes) -> list[ProviderRecord]:
+        """The live records of `key` held here, newest first."""
+        return await self._stores.providers.get(key, self._clock.wall())
 
     async def _providers(self, overlay: Overlay, key: bytes) -> list[PeerEntry]:
-        own = [overlay.entry(overlay.table.local)] if key in self._stores.own else []
-        return own + await self.local_providers(overlay, key)
+        local = overlay.table.local
+        own = [overlay.entry(local)] if key in self._stores.own else []
+        return own + [
+            overlay.entry(record.peer, record.addrs) for record in await self.local_records(key) if record.peer != local
+        ]
 
     def _closer(self, overlay: Overlay, asker: PeerId, key: bytes) -> list[PeerEntry]:
         closest = overlay.table.closest(KadKey.of(key), self._settings.k + 1)
@@ -115,23 +120,3 @@ class Responder:
             return closer
         entry = overlay.entry(target)
         return [entry, *closer] if entry.addrs else closer
-
-    async def _value(self, key: bytes) -> Record | None:
-        now = self._clock.wall()
-        held = await self._stores.values.get(key, now)
-        if held is None:
-            return None
-        received = datetime.fromtimestamp(held.received_at, UTC).isoformat(timespec="microseconds")
-        ttl_s = max(1, int(held.expires_at - now))
-        return Record(held.key, held.value, received.replace("+00:00", "Z"), ttl_s=ttl_s)
-
-    async def _keep_value(self, request: Message, record: Record) -> Message:
-        validator = validator_of(self._validators, record.key)
-        validator.validate(record.key, record.value)
-        now = self._clock.wall()
-        held = await self._stores.values.get(record.key, now)
-        if held is not None and validator.select(record.key, [record.value, held.value]) != 0:
-            raise ProtocolError("PUT_VALUE of a value older than the one held")
-        ttl_s = min(self._settings.value_ttl_s, record.ttl_s or self._settings.value_ttl_s)
-        await self._stores.values.put(ValueRecord(record.key, record.value, now, now + ttl_s))
-        return answer(request, record=Record(record.key, record.value))

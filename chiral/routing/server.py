@@ -5,29 +5,43 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import trio
 
-from chiral.errors import LimitExceededError, RemoteError, RequestTimeoutError
+from chiral.clock import Clock
+from chiral.errors import RemoteError, RequestTimeoutError
 from chiral.interface.peer import PeerId
 from chiral.interface.providers import ProviderRecord
 from chiral.interface.streams import Stream, StreamHandler, Streams
 from chiral.kad.framing import frame_message
-from chiral.kad.messages import Message
-from chiral.kad.server import KeepProvider, plan
+from chiral.kad.messages import Message, MessageType
+from chiral.kad.server import KeepProvider, Plan, plan
+from chiral.routing.allowance import Allowance
 from chiral.routing.inbox import Inbox
 from chiral.routing.overlay import Overlay
+from chiral.routing.refusals import Refusal, RefusalCounter, RefusedError
 from chiral.routing.responder import Responder
 from chiral.routing.settings import KadSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What every inbound stream of a node is served with."""
+
+    responder: Responder
+    settings: KadSettings
+    allowance: Allowance
+    refusals: RefusalCounter
 
 
 class KadServer:
     """Handlers of inbound streams. What a peer does wrong raises a `RemoteError`, which resets that stream alone."""
 
-    def __init__(self, responder: Responder, settings: KadSettings) -> None:
-        self._responder = responder
-        self._settings = settings
+    def __init__(self, responder: Responder, settings: KadSettings, clock: Clock, refusals: RefusalCounter) -> None:
         self._limits = settings.inbound
+        self._refusals = refusals
+        self._parts = SessionParts(responder, settings, Allowance(settings.inbound, clock, refusals), refusals)
         self._streams: Counter[PeerId] = Counter()
 
     def serve(self, streams: Streams, overlay: Overlay) -> None:
@@ -36,17 +50,23 @@ class KadServer:
 
     def _handler(self, overlay: Overlay) -> StreamHandler:
         async def handle(stream: Stream) -> None:
-            with self._counted(stream.peer):
-                await _Session(self._responder, self._settings, overlay, stream).run()
+            try:
+                with self._counted(stream.peer):
+                    await _Session(self._parts, overlay, stream).run()
+            except RemoteError as error:
+                self._refusals.note(error)
+                raise
 
         return handle
 
     @contextmanager
     def _counted(self, peer: PeerId) -> Iterator[None]:
         if self._streams[peer] >= self._limits.streams_per_peer:
-            raise LimitExceededError(f"{peer.short} holds {self._streams[peer]} DHT streams, which is the limit")
+            raise RefusedError(
+                Refusal.STREAMS, f"{peer.short} holds {self._streams[peer]} DHT streams, the limit of a peer"
+            )
         if self._streams.total() >= self._limits.streams:
-            raise LimitExceededError(f"{self._streams.total()} DHT streams are open, which is the limit")
+            raise RefusedError(Refusal.STREAMS, f"{self._streams.total()} DHT streams are open, the limit in all")
         self._streams[peer] += 1
         try:
             yield
@@ -59,10 +79,11 @@ class KadServer:
 class _Session:
     """One inbound stream. ADD_PROVIDERs that arrive together are stored together, before anything later is answered."""
 
-    def __init__(self, responder: Responder, settings: KadSettings, overlay: Overlay, stream: Stream) -> None:
-        self._responder = responder
-        self._limits = settings.inbound
-        self._patience_s = settings.identify_wait_s
+    def __init__(self, parts: SessionParts, overlay: Overlay, stream: Stream) -> None:
+        self._parts = parts
+        self._limits = parts.settings.inbound
+        self._allowance = parts.allowance.of_stream(stream.peer)
+        self._patience_s = parts.settings.identify_wait_s
         self._overlay = overlay
         self._stream = stream
         self._inbox = Inbox(stream)
@@ -74,7 +95,8 @@ class _Session:
             await self._take(request)
         if self._refused:
             # The sender of records learns only by the way its stream ends that they were not all kept.
-            raise LimitExceededError(f"{self._refused} provider records are over the store's limits")
+            limits = self._parts.responder.provider_limits
+            raise RefusedError(Refusal.RECORDS, f"{self._refused} provider records are over the limits: {limits}")
 
     async def _next(self) -> Message | None:
         """The next request, or None at the end; what waits to be stored is stored before that is waited for."""
@@ -89,25 +111,36 @@ class _Session:
         raise RequestTimeoutError(f"{self._stream.peer.short} left a DHT stream idle for {self._limits.idle_s:g} s")
 
     async def _take(self, request: Message) -> None:
-        peer = self._stream.peer
-        try:
-            step = plan(request, peer, max_addrs=self._limits.addrs_per_record)
-        except RemoteError:
-            await self._store()
-            raise
+        step = await self._admitted(request)
         if isinstance(step, KeepProvider):
-            record = await self._responder.provider_record(peer, self._stream.remote_addr, step, self._patience_s)
-            self._records.append(record)
-            if not step.addrs:
-                self._patience_s = 0.0  # identify has come or will not: the next record need not wait again
+            self._records.append(await self._record(step))
             return
         await self._store()
-        reply = await self._responder.answer(self._overlay, peer, request, step)
+        reply = await self._parts.responder.answer(self._overlay, self._stream.peer, request, step)
         with trio.move_on_after(self._limits.idle_s) as scope:
             await self._stream.write(frame_message(reply))
         if scope.cancelled_caught:
-            raise RequestTimeoutError(f"{peer.short} does not read its answers")
+            raise RequestTimeoutError(f"{self._stream.peer.short} does not read its answers")
+
+    async def _admitted(self, request: Message) -> Plan:
+        """What the request calls for, once its peer may have it; nothing more is read of the stream until then."""
+        try:
+            await self._allowance.wait(record=request.type is MessageType.ADD_PROVIDER)
+            return plan(request, self._stream.peer, max_addrs=self._limits.addrs_per_record)
+        except RemoteError:
+            await self._store()
+            raise
+
+    async def _record(self, step: KeepProvider) -> ProviderRecord:
+        stream = self._stream
+        record = await self._parts.responder.provider_record(stream.peer, stream.remote_addr, step, self._patience_s)
+        if not step.addrs:
+            self._patience_s = 0.0  # identify has come or will not: the next record need not wait again
+        return record
 
     async def _store(self) -> None:
         records, self._records = self._records, []
-        self._refused += len(records) - await self._responder.keep_providers(records)
+        refused = len(records) - await self._parts.responder.keep_providers(records)
+        if refused:
+            self._refused += refused
+            self._parts.refusals.add(Refusal.RECORDS, refused)

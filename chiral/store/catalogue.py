@@ -63,7 +63,11 @@ class LmdbCatalogue:
         return None if data is None else decode_record(data)
 
     async def manifest(self, root: CID) -> bytes | None:
-        return await self._environment.read(lambda txn: txn.get(root.multihash, db=self._tables.manifests))
+        return (await self.manifests([root]))[0]
+
+    async def manifests(self, roots: Sequence[CID]) -> list[bytes | None]:
+        keys = [root.multihash for root in roots]
+        return await self._environment.read(lambda txn: [txn.get(key, db=self._tables.manifests) for key in keys])
 
     async def page(self, after: bytes = b"", limit: int = 1000) -> list[FileRecord]:
         return await self._environment.read(partial(self._page, after, limit))

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chiral.interface.peer import PeerId
-from chiral.interface.providers import ProviderRecord
+from chiral.interface.providers import ProviderLimits, ProviderRecord
 from chiral.store.environment import Environment
 from chiral.store.expiry_index import add_expiry, drop_expiry, expired_keys
 from chiral.store.provider_record import PREFIX_BYTES, decode_provider, encode_provider, key_prefix, provider_times
@@ -27,6 +27,11 @@ class LmdbProviderStore:
         self._environment = environment
         self._tables = environment.tables
         self._settings = environment.settings
+
+    @property
+    def limits(self) -> ProviderLimits:
+        settings = self._settings
+        return ProviderLimits(settings.providers_per_key, settings.providers_per_peer, settings.providers_total)
 
     async def add_many(self, records: Sequence[ProviderRecord]) -> int:
         batch = list(records)

@@ -51,9 +51,11 @@ class Tables:
     provider_peers: _Database
     """Peer id -> how many provider records it has here (providers)."""
     records: _Database
-    """SHA-256 of the key -> value record (values)."""
+    """SHA-256 of the key, author's peer id or nothing -> value record (values)."""
     record_expiry: _Database
     """Expiry, record key -> nothing (values)."""
+    record_authors: _Database
+    """Author's peer id -> how many value records are here of it (values)."""
     state: _Database
     """Table name, NUL, key -> value (datastore)."""
 

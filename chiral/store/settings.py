@@ -38,3 +38,5 @@ class StoreSettings(BaseModel):
     providers_per_peer: int = Field(250_000, ge=1, description="provider records kept of one peer")
     providers_total: int = Field(1_000_000, ge=1, description="provider records kept in all")
     values_total: int = Field(20_000, ge=1, description="value records kept in all; the longest to live stay")
+    values_per_key: int = Field(16, ge=1, description="value records kept under one key, each of another author")
+    values_per_author: int = Field(5_000, ge=1, description="value records kept of one author")

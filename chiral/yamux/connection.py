@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from chiral.errors import StreamResetError
 from chiral.yamux.events import Event
-from chiral.yamux.frame import PING, RST, SESSION_ID, SYN, WINDOW_UPDATE, GoAwayCode, YamuxError
+from chiral.yamux.frame import PING, RST, SESSION_ID, SYN, WINDOW_UPDATE, GoAwayCode, SilentPeerError, YamuxError
 from chiral.yamux.limits import YamuxLimits
 from chiral.yamux.liveness import Liveness
 from chiral.yamux.outbox import Outbox
@@ -103,10 +103,10 @@ class Connection:
     def tick(self, now: float) -> float:
         """Do what is due by `now` (pings, ends of lingering streams); returns when to call again.
 
-        Raises `YamuxError` when the peer has been silent for too long after a ping.
+        Raises `SilentPeerError` when the peer has been silent for too long after a ping.
         """
         if self._liveness.is_gone(now):
-            raise YamuxError(f"the peer answered nothing for {self.limits.ping_timeout_s:g} s")
+            raise SilentPeerError(f"the peer answered nothing for {self.limits.ping_timeout_s:g} s")
         value = self._liveness.ping(now)
         if value is not None:
             self._outbox.control(PING, SYN, SESSION_ID, value)

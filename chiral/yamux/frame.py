@@ -46,6 +46,10 @@ class YamuxError(ProtocolError):
     code = "yamux"
 
 
+class SilentPeerError(YamuxError):
+    """The peer answered nothing for too long; that may be the network's doing and not its own."""
+
+
 def header(kind: int, flags: int, stream_id: int, length: int) -> bytes:
     """The 12 bytes of one header; a DATA frame's payload follows them."""
     return HEADER.pack(VERSION, kind, flags, stream_id, length)

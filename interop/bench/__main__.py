@@ -16,7 +16,7 @@ from pathlib import Path
 import trio
 
 import chiral
-from interop.bench import adding, blocks, ceilings, delay, idle, large, record, small_files, whole_files
+from interop.bench import adding, blocks, ceilings, delay, dht, dht_idle, idle, large, record, small_files, whole_files
 from interop.bench.facts import facts
 from interop.bench.figures import Failure, Figures
 from interop.bench.places import memory_directory
@@ -45,6 +45,7 @@ GROUPS: Mapping[str, Sequence[Measure]] = {
     "disk": (whole_files.measure_on_disk, adding.measure_on_disk),
     "delay": (delay.measure,),
     "small": (small_files.measure,),
+    "dht": (dht.measure, dht_idle.measure),
 }
 _NOT_QUICK = frozenset({"large"})
 

@@ -85,12 +85,15 @@ class Ends:
 
 
 @asynccontextmanager
-async def open_ends(provider: Kind, fetcher: Kind, folder: Path) -> AsyncIterator[Ends]:
-    """Three processes: a Python bootstrap node and the two ends, which know nothing but its address."""
+async def open_ends(provider: Kind, fetcher: Kind, folder: Path, *, options: Sequence[str] = ()) -> AsyncIterator[Ends]:
+    """Three processes: a Python bootstrap node and the two ends, which know nothing but its address.
+
+    `options` are both ends' own.
+    """
     async with open_timed(Kind.PYTHON, folder / "bootstrap", options=_BOOTSTRAP_OPTIONS) as bootstrap:
         joined = bootstrap.addrs[:1]
         async with (
-            open_timed(provider, folder / "provider", bootstrap=joined) as giving,
-            open_timed(fetcher, folder / "fetcher", bootstrap=joined) as taking,
+            open_timed(provider, folder / "provider", bootstrap=joined, options=options) as giving,
+            open_timed(fetcher, folder / "fetcher", bootstrap=joined, options=options) as taking,
         ):
             yield Ends(pair(NAMES[fetcher], NAMES[provider]), giving, taking, folder)

@@ -16,7 +16,7 @@ _LIBRARIES = ("trio", "lmdb", "cryptography", "libp2p")
 _PEERS = {
     Kind.GO: "go-libp2p 0.51.0",
     Kind.RUST_NEWEST: "rust-libp2p 0.57.1",
-    Kind.RUST_054: "rust-libp2p 0.54.1",
+    Kind.RUST_054: "rust-libp2p 0.54.1 (it closes idle connections at once; between two of it they are kept)",
 }
 
 

@@ -6,9 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from interop.bench import work
+from interop.bench import dht_works, work
 from interop.bench.figures import BASES, Figures
-from interop.bench.work import GIB_BYTES, GO, MIB_BYTES, PYTHON, RUST, SHA256_ALONE, Better, Work, pair
+from interop.bench.work import (
+    GIB_BYTES,
+    GO,
+    MIB_BYTES,
+    PYTHON,
+    RUST,
+    RUST_054,
+    SHA256_ALONE,
+    Better,
+    Work,
+    pair,
+)
 
 _PYTHON_PAIR = pair(PYTHON, PYTHON)
 _HUNDRED_MIB = 100 * MIB_BYTES
@@ -57,6 +68,7 @@ class Verdict:
 GOALS: Sequence[Goal] = (
     Goal("whole-file get 100 MiB, against the Go peer's", work.get(_HUNDRED_MIB), _PYTHON_PAIR, GO, 0.8, 1.0),
     Goal("the same against the Rust peer's", work.get(_HUNDRED_MIB), _PYTHON_PAIR, RUST, 3.0, 5.0),
+    Goal("the same against Rust 0.54's", work.get(_HUNDRED_MIB), _PYTHON_PAIR, pair(RUST_054, RUST_054), 3.0, 5.0),
     Goal("blocks, 16 in flight, against Go from Go", work.blocks(16), _PYTHON_PAIR, GO, 0.8, 1.1),
     Goal("blocks from Rust, against Rust from Rust", work.blocks(16), pair(PYTHON, RUST), RUST, 1.5, 1.8),
     Goal("blocks from Go, against Go from Go", work.blocks(16), pair(PYTHON, GO), GO, 0.6, 0.8),
@@ -67,6 +79,11 @@ GOALS: Sequence[Goal] = (
     Goal("start to ready", work.START, PYTHON, "", 1.0, 1.0),
     Goal("idle memory (VmRSS)", work.IDLE_MEMORY, PYTHON, "", 100, 100),
     Goal("idle CPU", work.IDLE_CPU, PYTHON, "", 1.0, 1.0),
+    Goal("10,000 keys announced into 25 nodes in 10 s", dht_works.ANNOUNCED, PYTHON, "", 1000, 1000),
+    Goal("FIND_NODE requests a key, against one by one", dht_works.FIND_NODES, PYTHON, dht_works.ONE_BY_ONE, 20, 20),
+    Goal("search, p95, all alive", dht_works.search_p95(dht_works.ALL_ALIVE), PYTHON, "", 500, 500),
+    Goal("search, p95, 30 % killed", dht_works.search_p95(dht_works.KILLED), PYTHON, "", 2000, 2000),
+    Goal("idle traffic of a node among 50", dht_works.IDLE_TRAFFIC, dht_works.SWARM, "", 2000, 2000),
 )
 
 

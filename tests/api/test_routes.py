@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-import trio
 
 from chiral.block.cid import CID, DAG_PB
 from chiral.interface.peer import PeerInfo
 from tests.api.conftest import Served
 from tests.fakes.node import SERVER_PEER
-from tests.fakes.swarm import OTHER_ADDR, OTHER_PEER, peer_of
+from tests.fakes.swarm import OTHER_ADDR, OTHER_PEER
 
 
 async def test_blocks_are_put_and_got(served: Served) -> None:
@@ -93,66 +91,6 @@ async def test_connecting(served: Served) -> None:
     assert (malformed.status_code, malformed.json()["code"]) == (400, "invalid_address")
 
 
-async def test_providers_come_as_lines(served: Served) -> None:
-    cid = CID.of(b"x")
-    served.node.providers[cid] = [PeerInfo(OTHER_PEER, (OTHER_ADDR,)), PeerInfo(peer_of(1)), PeerInfo(peer_of(2))]
-    async with served.tcp() as client:
-        answer = await client.get(f"/dht/providers/{cid}", params={"count": 2})
-        nobody = await client.get(f"/dht/providers/{CID.of(b'y')}")
-    lines = [json.loads(line) for line in answer.text.splitlines()]
-    assert [line["type"] for line in lines] == ["item", "item", "result"]
-    assert lines[0]["value"] == {"peer_id": str(OTHER_PEER), "addrs": ["/ip4/127.0.0.1/tcp/4001"]}
-    assert lines[2]["value"] == {"count": 2}
-    assert nobody.json() == {"type": "result", "value": {"count": 0}}
-
-
-async def test_providing(served: Served) -> None:
-    cid = CID.of(b"x")
-    async with served.tcp() as client:
-        answer = await client.post("/dht/provide", json={"cid": str(cid)})
-    assert answer.json() == {"items": [{"key": cid.buffer.hex(), "asked": 20, "stored": 19}]}
-    assert served.node.provided == [cid]
-
-
-@pytest.mark.parametrize("key", [str(CID.of(b"x")), str(OTHER_PEER), str(peer_of(1))])
-async def test_closest_peers(served: Served, key: str) -> None:
-    async with served.tcp() as client:
-        answer = await client.get(f"/dht/closest/{key}")
-    assert [item["peer_id"] for item in answer.json()["items"]] == [str(i.peer) for i in served.node.routing.peers]
-
-
-async def test_a_key_that_is_neither_cid_nor_peer(served: Served) -> None:
-    async with served.tcp() as client:
-        answer = await client.get("/dht/closest/nonsense")
-    assert answer.status_code == 400
-    assert "neither a CID nor a peer id" in answer.json()["message"]
-
-
-async def test_finding_a_peer(served: Served) -> None:
-    async with served.tcp() as client:
-        known = await client.get(f"/dht/peers/{OTHER_PEER}")
-        unknown = await client.get(f"/dht/peers/{peer_of(7)}")
-    assert known.json()["addrs"] == ["/ip4/127.0.0.1/tcp/4001"]
-    assert unknown.status_code == 404
-
-
-async def test_a_lookup_that_takes_too_long(served: Served) -> None:
-    served.node.routing.stalling = True
-    async with served.tcp() as client:
-        answer = await client.get(f"/dht/closest/{OTHER_PEER}", params={"timeout_s": 0.05})
-    assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
-
-
-async def test_a_client_that_goes_away_ends_its_lookup(served: Served) -> None:
-    served.node.routing.stalling = True
-    stream = await served.connect()
-    await stream.send_all(served.head("GET", f"/dht/closest/{OTHER_PEER}"))
-    await served.node.routing.stalled.wait()
-    await stream.aclose()
-    with trio.fail_after(5):
-        await served.node.routing.cancelled.wait()
-
-
 async def test_values(served: Served) -> None:
     async with served.tcp() as client:
         put = await client.put("/dht/values/metadata:a/b", content=b"value")
@@ -162,25 +100,12 @@ async def test_values(served: Served) -> None:
         too_long = await client.put("/dht/values/metadata:x", content=bytes(20_000))
         await client.put("/dht/values/metadata:empty", content=b"")
         empty = await client.get("/dht/values/metadata:empty")
-    assert put.json() == {"key": b"metadata:a/b".hex(), "asked": 3, "stored": 2}
+    assert put.json() == {"key": b"metadata:a/b".hex(), "asked": 3, "stored": 2, "needed": 1}
     assert got.content == b"value"
     assert missing.status_code == 404
     assert refused.status_code == 400
     assert too_long.status_code == 413
     assert (empty.status_code, empty.content) == (200, b"")
-
-
-async def test_figures(served: Served) -> None:
-    async with served.tcp() as client:
-        stats = (await client.get("/stats")).json()
-        dht = (await client.get("/dht/stats")).json()
-    assert stats["dht"] == dht
-    assert dht == {
-        "table_size": 3,
-        "queries_done": 7,
-        "overlays": [{"protocol": "/fake/kad", "bucket_counts": [3, 0]}],
-    }
-    assert stats["uptime_s"] == 1.5
 
 
 async def test_configuration_with_origins(served: Served) -> None:

@@ -7,7 +7,7 @@ import pytest
 from interop.bench import reach, work
 from interop.bench.figures import Figures
 from interop.bench.reach import GOALS, Goal, Verdict, verdicts
-from interop.bench.work import GO, MIB_BYTES, PYTHON, RUST, SHA256_ALONE, Sample, pair
+from interop.bench.work import GO, MIB_BYTES, PYTHON, RUST, RUST_054, SHA256_ALONE, Sample, pair
 
 RATIO = Goal("blocks", work.blocks(16), pair(PYTHON, PYTHON), GO, 0.8, 1.1)
 LIMIT = Goal("memory", work.memory(reach.FETCHED), PYTHON, "", 150, 80)
@@ -45,6 +45,7 @@ def test_each_goal_is_held_against_its_own_base() -> None:
             Sample(hundred, pair(PYTHON, PYTHON), 300.0),
             Sample(hundred, pair(GO, GO), 400.0),
             Sample(hundred, pair(RUST, RUST), 60.0),
+            Sample(hundred, pair(RUST_054, RUST_054), 50.0),
             Sample(work.add(100 * MIB_BYTES), PYTHON, 500.0),
             Sample(work.add(100 * MIB_BYTES), SHA256_ALONE, 1000.0),
             Sample(work.START, PYTHON, 0.9),
@@ -54,6 +55,7 @@ def test_each_goal_is_held_against_its_own_base() -> None:
     assert values == {
         "whole-file get 100 MiB, against the Go peer's": pytest.approx(0.75),
         "the same against the Rust peer's": pytest.approx(5.0),
+        "the same against Rust 0.54's": pytest.approx(6.0),
         "add 100 MiB, against SHA-256 alone": pytest.approx(0.5),
         "start to ready": pytest.approx(0.9),
     }

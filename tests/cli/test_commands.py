@@ -38,26 +38,6 @@ def test_connect(cli: Cli, way: list[str]) -> None:
     assert "is not a multiaddr" in done.err
 
 
-def test_dht_providers(cli: Cli, way: list[str], node: Running) -> None:
-    done = cli("dht", "providers", *way, node.held["remote"], "--timeout", "5")
-    assert done.lines[:2] == [str(OTHER_PEER), "  /ip4/127.0.0.1/tcp/4001"]
-    values = cli("dht", "providers", *way, node.held["remote"], "--json", "--count", "1").json
-    assert values == [{"peer_id": str(OTHER_PEER), "addrs": ["/ip4/127.0.0.1/tcp/4001"]}]
-
-
-def test_dht_providers_of_what_nobody_has(cli: Cli, way: list[str]) -> None:
-    done = cli("dht", "providers", *way, UNKNOWN)
-    assert (done.code, done.out) == (3, b"")
-
-
-def test_dht_provide_and_closest(cli: Cli, way: list[str], node: Running) -> None:
-    assert cli("dht", "provide", *way, node.held["file"]).lines[0].endswith("19 of 20 peers")
-    assert cli("dht", "provide", *way, node.held["file"], "--json").json[0]["stored"] == 19
-    assert cli("dht", "closest", *way, node.held["file"]).lines[0] == str(OTHER_PEER)
-    assert cli("dht", "closest", *way, OTHER_PEER, "--json").json[0]["peer_id"] == str(OTHER_PEER)
-    assert cli("dht", "closest", *way, "nonsense").code == 2
-
-
 def test_dht_values(cli: Cli, way: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli("dht", "put", *way, "metadata:a?b/c", "a value").lines == ["2 of 3 peers"]
     assert cli("dht", "get", *way, "metadata:a?b/c").out == b"a value"
@@ -68,17 +48,26 @@ def test_dht_values(cli: Cli, way: list[str], monkeypatch: pytest.MonkeyPatch) -
     assert cli("dht", "put", *way, "other:x", "v").code == 2
 
 
-def test_figures(cli: Cli, way: list[str]) -> None:
-    lines = [line.split() for line in cli("stats", *way).lines]
-    assert ["dht.table_size", "3"] in lines
-    assert ["uptime_s", "1.5"] in lines
-    assert ["dht.overlays.0.protocol", "/fake/kad"] in lines
-    assert not any("bucket_counts" in name for name, _ in lines)
-    overlays = [{"protocol": "/fake/kad", "bucket_counts": [3, 0]}]
-    figures = {"table_size": 3, "queries_done": 7, "overlays": overlays}
-    assert cli("stats", *way, "--json").json[0]["dht"] == figures
-    assert cli("dht", "stats", *way, "--json").json == [figures]
-    assert ["queries_done", "7"] in [line.split() for line in cli("dht", "stats", *way).lines]
+def test_dht_records_in_full(cli: Cli, way: list[str]) -> None:
+    cli("dht", "put", *way, "metadata:a", "a value")
+    (found,) = cli("dht", "get", *way, "metadata:a", "--quorum", "majority", "--json").json
+    assert found["best"] == {"value": b"a value".hex(), "size": 7, "metadata": None}
+    assert (found["answers"], found["needed"], found["reached"], len(found["others"])) == (2, 2, True, 1)
+    assert cli("dht", "get", *way, "metadata:none", "--json").code == 3
+    assert cli("dht", "get", *way, "metadata:a", "--quorum", "some").code == 2
+
+
+def test_a_put_that_too_few_took(cli: Cli, way: list[str]) -> None:
+    done = cli("dht", "put", *way, "metadata:x", "v", "--quorum", "all")
+    assert done.code == 1
+    assert "2 of 3 peers took the record, 3 were wanted" in done.err
+
+
+def test_the_public_key_of_a_peer(cli: Cli, way: list[str]) -> None:
+    key = cli("dht", "put", *way, f"/pk/{OTHER_PEER}", "v", "--json").json[0]["key"]
+    assert bytes.fromhex(key) == b"/pk/" + OTHER_PEER.raw
+    assert cli("dht", "get", *way, f"/pk/{OTHER_PEER}").out == b"v"
+    assert cli("dht", "put", *way, "/pk/nobody", "v", "--json").json[0]["key"] == b"/pk/nobody".hex()
 
 
 def test_blocks(cli: Cli, way: list[str], node: Running, tmp_path: Path) -> None:

@@ -116,12 +116,14 @@ def test_options_become_settings(cli: Cli, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("chiral.api.server.serve_node", serve)
     options = ["--profile", "bootstrap", "--api", "127.0.0.1:0", "--api-allow-remote", "--log-level", "error"]
     options += ["--kad-protocol", "/a/kad/1.0.0", "--kad-protocol", "/b/kad/1.0.0", "--log-json", *LOOPBACK]
+    options += ["--announce", "roots"]
     done = cli("run", "--data", tmp_path, *options)
     assert done.code == 0
     assert done.lines[:2] == ["peer peer", "listening on /ip4/127.0.0.1/tcp/1/p2p/peer"]
     config = seen["config"]
     assert config.data_dir == tmp_path
     assert config.host.listen == ("/ip4/127.0.0.1/tcp/0",)
+    assert config.announce == "roots"
     assert config.routing.protocols == ("/a/kad/1.0.0", "/b/kad/1.0.0")
     assert (config.log.level, config.log.as_json, config.profile, config.api.allow_remote) == (
         "error",

@@ -71,7 +71,6 @@ def test_where_the_data_directory_came_from(tmp_path: Path) -> None:
         ("[host]\nmax_connections = -1\n", "host.max_connections", "config.toml"),
         ("[host]\nmax_connections = 'many'\n", "not 'many'", "config.toml"),
         ("host = 3\n", "host from", "config.toml"),
-        ("bootstrap = ['/ip4/1.2.3.4/tcp/1']\n", "does not say which peer", "config.toml"),
         ("profile = 'turbo'\n", "no profile 'turbo'", "bootstrap, default"),
         ("data_dir = '/x'\n", "data_dir in", "--data"),
         ("[host\n", "is not TOML", "line"),
@@ -114,3 +113,16 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
 def test_the_process_environment_is_read_when_none_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "CHIRAL_HOST__MAX_DIALS", "5")
     assert load_config(tmp_path).config.host.max_dials == 5
+
+
+@pytest.mark.parametrize(
+    ("address", "said"), [("/ip4/1.2.3.4/tcp/1", "does not say which peer"), ("nonsense", "is not a multiaddr")]
+)
+def test_a_useless_bootstrap_address_is_refused_where_it_is_typed_and_nowhere_else(
+    tmp_path: Path, address: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"bootstrap from the command line: .*{said}"):
+        load_config(tmp_path, environ={}, flags={"bootstrap": [address]})
+    assert load_config(tmp_path, environ={"CHIRAL_BOOTSTRAP": address}).config.bootstrap == (address,)
+    write(tmp_path, f"bootstrap = ['{address}']\n")
+    assert load_config(tmp_path, environ={}).config.bootstrap == (address,)

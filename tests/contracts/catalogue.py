@@ -37,6 +37,14 @@ class CatalogueContract:
         assert await catalogue.remove(missing, []) is False
         assert await catalogue.count() == 0
 
+    async def test_manifests_of_many_files_are_got_at_once(self, catalogue: Catalogue) -> None:
+        one, one_manifest, _ = file_of("one", b"one")
+        two, two_manifest, _ = file_of("two", b"two")
+        await catalogue.put_many([(one, one_manifest), (two, two_manifest)])
+        wanted = [two.root, CID.of(b"missing"), one.root]
+        assert await catalogue.manifests(wanted) == [two_manifest, None, one_manifest]
+        assert await catalogue.manifests([]) == []
+
     async def test_put_replaces(self, catalogue: Catalogue) -> None:
         record, manifest, blocks = file_of("name", b"one", b"two")
         await catalogue.put(record, manifest)

@@ -5,7 +5,7 @@ Each `ScriptedPeer` holds content and has a conduct: how it answers what it is a
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Collection, Iterable, Sequence
 from typing import cast
 
 import trio
@@ -136,6 +136,8 @@ class ScriptedRouting:
         self.lookups: list[tuple[bytes, ...]] = []
         self.announced: list[bytes] = []
         self.provided: list[list[bytes]] = []
+        self.scheduled: list[list[bytes]] = []
+        self.by_hand: set[bytes] = set()
         self.told = trio.Event()
         """Set, and then replaced, when something was announced."""
         self._providers: dict[bytes, list[PeerInfo]] = {}
@@ -144,12 +146,31 @@ class ScriptedRouting:
         """`peers` have announced `cid`."""
         self._providers.setdefault(cid.buffer, []).extend(peer.info for peer in peers)
 
-    async def provide(self, keys: Sequence[bytes]) -> list[ProvideResult]:
-        await trio.sleep(self.delay_s)
-        self.provided.append(list(keys))
+    async def schedule(self, keys: Collection[bytes]) -> None:
+        await trio.lowlevel.checkpoint()
+        self.scheduled.append(list(keys))
+        self._announce(keys)
+
+    async def provide_only(self, batches: AsyncIterable[Collection[bytes]]) -> int:
+        named: set[bytes] = set()
+        async for keys in batches:
+            await self.schedule(keys)
+            named.update(keys)
+        before = self.announced
+        self.announced = [key for key in before if key in named or key in self.by_hand]
+        return len(before) - len(self.announced)
+
+    def _announce(self, keys: Collection[bytes]) -> None:
         self.announced += [key for key in keys if key not in self.announced]
         self.told.set()
         self.told = trio.Event()
+
+    async def provide(self, keys: Sequence[bytes], *, by_hand: bool = True) -> list[ProvideResult]:
+        await trio.sleep(self.delay_s)
+        if by_hand:
+            self.by_hand.update(keys)
+        self.provided.append(list(keys))
+        self._announce(keys)
         return [ProvideResult(key, 1, 1) for key in keys]
 
     async def stop_providing(self, keys: Sequence[bytes]) -> None:

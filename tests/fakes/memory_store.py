@@ -108,6 +108,9 @@ class MemoryCatalogue:
         held = self._files.get(root.multihash)
         return None if held is None else held[1]
 
+    async def manifests(self, roots: Sequence[CID]) -> list[bytes | None]:
+        return [await self.manifest(root) for root in roots]
+
     async def page(self, after: bytes = b"", limit: int = 1000) -> list[FileRecord]:
         await trio.lowlevel.checkpoint()
         return [self._files[key][0] for key in sorted(key for key in self._files if key > after)[:limit]]

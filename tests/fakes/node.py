@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,11 +22,13 @@ from chiral.config.model import NodeConfig
 from chiral.errors import NoProvidersError
 from chiral.host.addresses import address_text
 from chiral.interface.peer import PeerId, PeerInfo
+from chiral.interface.providers import FoundProvider
 from chiral.interface.routing import ProvideResult
 from chiral.log import configure
+from chiral.routing.stats import KadStats
 from tests.fakes.files import FakeFiles
 from tests.fakes.memory_store import MemoryBlockstore
-from tests.fakes.swarm import OTHER_ADDR, OTHER_PEER, FakeConnections, FakeKadStats, FakeRouting, peer_of
+from tests.fakes.swarm import OTHER_ADDR, OTHER_PEER, FakeConnections, FakeRouting, peer_of
 
 SERVER_PEER = PeerId.parse("12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtf")
 
@@ -39,7 +41,7 @@ class FakeStats:
     block_bytes: int
     files: int
     peers: int
-    dht: FakeKadStats
+    dht: KadStats
     uptime_s: float = 1.5
 
 
@@ -55,6 +57,7 @@ class FakeNode:
         self.connections = FakeConnections()
         self.providers: dict[CID, list[PeerInfo]] = {}
         self.provided: list[CID] = []
+        self.search_lasts = False
         self.closed = False
 
     async def __aenter__(self) -> FakeNode:
@@ -76,9 +79,16 @@ class FakeNode:
         self.provided.append(cid)
         return [ProvideResult(cid.buffer, asked=20, stored=19)]
 
-    async def find_providers(self, cid: CID, count: int, timeout_s: float) -> AsyncIterator[PeerInfo]:
+    async def stop_providing(self, cid: CID) -> None:
+        self.provided.remove(cid)
+
+    async def find_provider_records(
+        self, cid: CID, count: int, timeout_s: float
+    ) -> AsyncGenerator[FoundProvider, None]:
         for info in self.providers.get(cid, [])[:count]:
-            yield info
+            yield FoundProvider(info, cid.buffer, 1 << 255, told_by=peer_of(3))
+        if self.search_lasts:
+            await trio.sleep_forever()
 
     def listen_addrs_text(self) -> list[str]:
         return [f"{address_text(OTHER_ADDR)}/p2p/{self.peer_id}"]

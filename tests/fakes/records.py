@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import trio
 
 from chiral.interface.peer import PeerId
-from chiral.interface.providers import ProviderRecord
+from chiral.interface.providers import ProviderLimits, ProviderRecord
 from chiral.interface.values import ValueRecord
 
 
@@ -18,8 +18,13 @@ class MemoryProviderStore:
         self._per_key = per_key
         self._total = total
         self._records: dict[bytes, dict[PeerId, ProviderRecord]] = {}
+        self._size = 0
         self.writes = 0
         """How many times `add_many` was called: each is a durable transaction in the real store."""
+
+    @property
+    def limits(self) -> ProviderLimits:
+        return ProviderLimits(self._per_key, self._total, self._total)
 
     async def add_many(self, records: Sequence[ProviderRecord]) -> int:
         await trio.lowlevel.checkpoint()
@@ -27,8 +32,9 @@ class MemoryProviderStore:
         kept = 0
         for record in records:
             held = self._records.setdefault(record.key, {})
-            if record.peer not in held and (len(held) >= self._per_key or self._count() >= self._total):
+            if record.peer not in held and (len(held) >= self._per_key or self._size >= self._total):
                 continue
+            self._size += record.peer not in held
             held[record.peer] = record
             kept += 1
         return kept
@@ -40,7 +46,9 @@ class MemoryProviderStore:
 
     async def remove(self, key: bytes, peer: PeerId) -> bool:
         await trio.lowlevel.checkpoint()
-        return self._records.get(key, {}).pop(peer, None) is not None
+        gone = self._records.get(key, {}).pop(peer, None) is not None
+        self._size -= gone
+        return gone
 
     async def sweep(self, now: float, limit: int = 10_000) -> int:
         await trio.lowlevel.checkpoint()
@@ -52,38 +60,42 @@ class MemoryProviderStore:
         ][:limit]
         for key, peer in expired:
             del self._records[key][peer]
+        self._size -= len(expired)
         return len(expired)
 
     async def count(self) -> int:
         await trio.lowlevel.checkpoint()
-        return self._count()
-
-    def _count(self) -> int:
-        return sum(len(held) for held in self._records.values())
+        return self._size
 
 
 class MemoryValueStore:
-    """Value records by key."""
+    """Value records by key and author, at most `per_key` of a key; those over the limit are not kept."""
 
-    def __init__(self) -> None:
-        self._records: dict[bytes, ValueRecord] = {}
+    def __init__(self, per_key: int = 16) -> None:
+        self._per_key = per_key
+        self._records: dict[bytes, dict[bytes, ValueRecord]] = {}
 
-    async def put(self, record: ValueRecord) -> None:
+    async def put(self, record: ValueRecord) -> bool:
         await trio.lowlevel.checkpoint()
-        self._records[record.key] = record
+        held = self._records.setdefault(record.key, {})
+        if record.author not in held and len(held) >= self._per_key:
+            return False
+        held[record.author] = record
+        return True
 
-    async def get(self, key: bytes, now: float) -> ValueRecord | None:
+    async def get(self, key: bytes, now: float) -> list[ValueRecord]:
         await trio.lowlevel.checkpoint()
-        record = self._records.get(key)
-        return record if record is not None and record.expires_at > now else None
+        live = [record for record in self._records.get(key, {}).values() if record.expires_at > now]
+        return sorted(live, key=lambda record: -record.received_at)
 
     async def sweep(self, now: float, limit: int = 10_000) -> int:
         await trio.lowlevel.checkpoint()
-        expired = [key for key, record in self._records.items() if record.expires_at <= now][:limit]
-        for key in expired:
-            del self._records[key]
+        held = [record for of_key in self._records.values() for record in of_key.values()]
+        expired = [record for record in held if record.expires_at <= now][:limit]
+        for record in expired:
+            del self._records[record.key][record.author]
         return len(expired)
 
     async def count(self) -> int:
         await trio.lowlevel.checkpoint()
-        return len(self._records)
+        return sum(len(held) for held in self._records.values())

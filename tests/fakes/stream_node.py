@@ -24,6 +24,8 @@ class Swarm(Network, Protocol):
 
     async def travel(self) -> None: ...
 
+    async def push(self, connection: Connection, teller: End) -> None: ...
+
     async def dial(self, node: FakeNode, peer: PeerId, addrs: Iterable[bytes]) -> Connection: ...
 
 
@@ -61,6 +63,11 @@ class FakeNode:
 
     def serve(self, protocol: str, handler: StreamHandler) -> None:
         self.handlers[protocol] = handler
+        self._push()
+
+    def unserve(self, protocol: str) -> None:
+        if self.handlers.pop(protocol, None) is not None:
+            self._push()
 
     async def open(self, peer: PeerId, protocols: Sequence[str]) -> FakeStream:
         connection = await self._connection_to(peer, ())
@@ -119,6 +126,9 @@ class FakeNode:
     def listen_addrs(self) -> tuple[bytes, ...]:
         return self._listen
 
+    def remote_addrs(self, peer: PeerId) -> tuple[bytes, ...]:
+        return tuple(connection.remote_addr(self) for connection in self._live.get(peer, ()))
+
     def is_connected(self, peer: PeerId) -> bool:
         return bool(self._live.get(peer))
 
@@ -176,6 +186,11 @@ class FakeNode:
         self.add_addrs(remote.local_peer, remote.listen_addrs(), ttl_s=3600.0)
         for listener in self._on_identified:
             listener(remote.local_peer)
+
+    def _push(self) -> None:
+        """Tell connected peers, as identify's push does, that what this node serves has changed."""
+        for connection in self.live_connections():
+            self._swarm.nursery.start_soon(self._swarm.push, connection, self)
 
     def live_connections(self) -> list[Connection]:
         """The connections that stand."""

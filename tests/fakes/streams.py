@@ -15,7 +15,7 @@ import trio
 
 from chiral.errors import PeerUnreachableError, RemoteError
 from chiral.interface.peer import PeerId, PeerInfo
-from tests.fakes.link import Connection
+from tests.fakes.link import Connection, End
 from tests.fakes.stream_node import FakeNode
 
 
@@ -98,6 +98,12 @@ class FakeSwarm:
             self.nursery.start_soon(self._identify, connection)
             return connection
         raise PeerUnreachableError(f"no address of {peer.short} answers")
+
+    async def push(self, connection: Connection, teller: End) -> None:
+        """`teller`, whose protocols have changed, tells the other end of the connection."""
+        await trio.sleep(self.latency_s)
+        if connection.alive and not self.is_stalled(teller.local_peer):
+            connection.other(teller).identified(teller)
 
     async def _identify(self, connection: Connection) -> None:
         await trio.sleep(2 * self.latency_s + self.identify_s)

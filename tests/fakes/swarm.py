@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -11,8 +11,15 @@ import trio
 from chiral.errors import PeerUnreachableError, UsageError
 from chiral.host.addresses import parse_address
 from chiral.interface.peer import PeerId, PeerInfo
-from chiral.interface.routing import ProvideResult
 from chiral.interface.streams import ConnectionInfo
+from chiral.interface.values import QuorumError, RecordFound, RecordPut
+from chiral.kad.quorum import Quorum, votes_needed
+from chiral.routing.announce_stats import AnnounceStats
+from chiral.routing.census import TablePeer
+from chiral.routing.joining import BootstrapReport
+from chiral.routing.latencies import LatencyQuantiles
+from chiral.routing.refusals import Refusals
+from chiral.routing.stats import KadStats, OverlayStats
 
 OTHER_PEER = PeerId.parse("12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5")
 OTHER_ADDR = parse_address("/ip4/127.0.0.1/tcp/4001")
@@ -23,21 +30,48 @@ def peer_of(seed: int) -> PeerId:
     return PeerId(b"\x12\x20" + hashlib.sha256(bytes([seed])).digest())
 
 
-@dataclass(frozen=True, slots=True)
-class FakeOverlayStats:
-    """Some figures of one DHT protocol."""
-
-    protocol: str = "/fake/kad"
-    bucket_counts: tuple[int, ...] = (3, 0)
+PROTOCOL = "/fake/kad"
+BUCKETS = (20, 3, 0, 0, 1, *(0,) * 251)
+DEAD = peer_of(8)
 
 
-@dataclass(frozen=True, slots=True)
-class FakeKadStats:
+def figures() -> KadStats:
     """Some figures of a DHT."""
+    return KadStats(
+        mode="server",
+        reachability="unknown",
+        overlays=(OverlayStats(PROTOCOL, 24, BUCKETS),),
+        peers=24,
+        provider_records=31,
+        providers_known=5,
+        value_records=2,
+        own_values=1,
+        own_announced=12,
+        own_pending=3,
+        announcing=AnnounceStats(12, 3, 2, behind_s=7300.0, keeping_up=False),
+        queries_active=1,
+        queries_done=7,
+        queries_failed=2,
+        query_latency=LatencyQuantiles(9, 0.0015, 0.02, 1.25),
+        last_refresh=1_700_000_000.0,
+        refusals=Refusals(rate=4, slowed=9),
+    )
 
-    table_size: int = 3
-    queries_done: int = 7
-    overlays: tuple[FakeOverlayStats, ...] = (FakeOverlayStats(),)
+
+def table_peer(number: int) -> TablePeer:
+    """A peer of a routing table; only the first is connected."""
+    live = number == 0
+    return TablePeer(
+        protocol=PROTOCOL,
+        bucket=number // 2,
+        peer=OTHER_PEER if live else peer_of(number),
+        addrs=(OTHER_ADDR,),
+        connected=live,
+        agent="fake/1" if live else "",
+        latency_s=0.0015 if live else None,
+        added_at=1_700_000_000.0,
+        seen_at=1_700_000_060.0,
+    )
 
 
 @dataclass(slots=True)
@@ -61,6 +95,13 @@ class FakeRouting:
             finally:
                 self.cancelled.set()
 
+    async def bootstrap(self, peers: Sequence[PeerInfo]) -> BootstrapReport:
+        asked = peers or self.peers
+        return BootstrapReport(
+            tuple(info for info in asked if info.peer != DEAD),
+            tuple((info, "no address answers") for info in asked if info.peer == DEAD),
+        )
+
     async def find_peer(self, peer: PeerId) -> PeerInfo | None:
         await self._maybe_stall()
         return next((info for info in self.peers if info.peer == peer), None)
@@ -69,18 +110,25 @@ class FakeRouting:
         await self._maybe_stall()
         return self.peers
 
-    async def put_value(self, key: bytes, value: bytes) -> ProvideResult:
-        if not key.startswith(b"metadata:"):
+    async def put_record(self, key: bytes, value: bytes, *, quorum: Quorum = "one") -> RecordPut:
+        if not key.startswith((b"metadata:", b"/pk/")):
             raise UsageError("no values are kept in that name space")
         self.values[key] = value
-        return ProvideResult(key, asked=3, stored=2)
+        put = RecordPut(key, asked=3, stored=2, needed=votes_needed(quorum, 3))
+        if not put.reached:
+            raise QuorumError(put)
+        return put
 
-    async def get_value(self, key: bytes, *, quorum: int = 3) -> bytes | None:
+    async def get_record(self, key: bytes, *, quorum: Quorum = 3) -> RecordFound | None:
         await self._maybe_stall()
-        return self.values.get(key)
+        value = self.values.get(key)
+        return None if value is None else RecordFound(key, value, (b"another",), 2, votes_needed(quorum, 3))
 
-    async def stats(self) -> FakeKadStats:
-        return FakeKadStats()
+    async def stats(self) -> KadStats:
+        return figures()
+
+    def table(self) -> list[TablePeer]:
+        return [table_peer(number) for number in range(5)]
 
 
 @dataclass(slots=True)

@@ -159,22 +159,24 @@ def run(target: Callable[[random.Random], None], seed: int) -> None:
     target(random.Random(f"{target.__name__}/{seed}"))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Fuzz the Noise and Yamux machines.")
+def main(arguments: list[str] | None = None, targets: list[Callable[[random.Random], None]] | None = None) -> int:
+    """Go round the targets (those of this module if None) until the time is up."""
+    targets = TARGETS if targets is None else targets
+    parser = argparse.ArgumentParser(description="Send what no sound peer would, until something gives.")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=0, help="the number of the first round")
     options = parser.parse_args(arguments)
     until = time.monotonic() + options.seconds
     seed = options.seed
     while time.monotonic() < until:
-        for target in TARGETS:
+        for target in targets:
             try:
                 run(target, seed)
             except Exception:
                 print(f"{target.__name__} failed: repeat with --seed {seed}", file=sys.stderr)
                 raise
         seed += 1
-    print(f"{seed - options.seed} rounds of {len(TARGETS)} targets, seeds {options.seed} to {seed - 1}: nothing found")
+    print(f"{seed - options.seed} rounds of {len(targets)} targets, seeds {options.seed} to {seed - 1}: nothing found")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chiral.interface.peer import PeerId
 from chiral.kad.bucket import Admit, Bucket, Full, PingFirst
 from chiral.kad.key import KadKey
 from tests.fakes.stream_node import peer_id
@@ -12,6 +13,14 @@ TRUST_S = 60.0
 def seen(bucket: Bucket, number: int, now: float) -> Admit | PingFirst | Full:
     peer = peer_id(number)
     return bucket.seen(peer, KadKey.of(peer.raw), now, trust_s=TRUST_S)
+
+
+def drop(bucket: Bucket, number: int, now: float) -> PeerId | None:
+    """Take out a live peer, and let a spare up in its place."""
+    if bucket.drop(peer_id(number)) is None:
+        return None
+    moved = bucket.promote(now, lambda _: True)
+    return None if moved is None else moved.peer
 
 
 def order(bucket: Bucket) -> list[int]:
@@ -72,7 +81,7 @@ def test_the_oldest_that_is_silent_goes_and_the_last_spare_moves_up() -> None:
     bucket = filled(3)
     seen(bucket, 7, 100.0)
     seen(bucket, 8, 101.0)
-    assert bucket.drop(peer_id(0), 102.0) == peer_id(8)
+    assert drop(bucket, 0, 102.0) == peer_id(8)
     assert order(bucket) == [1, 2, 8]
     assert bucket.spares == [peer_id(7)]
     assert bucket.entries[-1].seen_at == 101.0
@@ -83,7 +92,7 @@ def test_a_promoted_spare_takes_its_place_in_the_order() -> None:
     seen(bucket, 7, 100.0)
     for number in (0, 1, 2):
         seen(bucket, number, 110.0 + number)
-    assert bucket.drop(peer_id(0), 120.0) == peer_id(7)
+    assert drop(bucket, 0, 120.0) == peer_id(7)
     assert order(bucket) == [7, 1, 2]
 
 
@@ -97,8 +106,8 @@ def test_spares_are_bounded_and_the_newest_kept() -> None:
 def test_dropping_a_spare_or_a_stranger_leaves_the_live() -> None:
     bucket = filled(2)
     seen(bucket, 5, 50.0)
-    assert bucket.drop(peer_id(5), 51.0) is None
-    assert bucket.drop(peer_id(9), 51.0) is None
+    assert drop(bucket, 5, 51.0) is None
+    assert drop(bucket, 9, 51.0) is None
     assert order(bucket) == [0, 1]
     assert bucket.spares == []
 
@@ -106,9 +115,59 @@ def test_dropping_a_spare_or_a_stranger_leaves_the_live() -> None:
 def test_a_spare_is_admitted_when_there_is_room() -> None:
     bucket = filled(2)
     seen(bucket, 5, 50.0)
-    bucket.drop(peer_id(0), 51.0)
-    bucket.drop(peer_id(1), 51.0)
+    drop(bucket, 0, 51.0)
+    drop(bucket, 1, 51.0)
     assert order(bucket) == [5]
     assert seen(bucket, 0, 52.0) == Admit(peer_id(0), new=True)
     assert len(bucket) == 2
     assert peer_id(5) in bucket
+
+
+def spare_of(bucket: Bucket, number: int, now: float, group: bytes) -> None:
+    peer = peer_id(number)
+    bucket.seen(peer, KadKey.of(peer.raw), now, trust_s=TRUST_S, groups=frozenset({group}))
+
+
+def test_one_network_cannot_crowd_the_others_out_of_the_spares() -> None:
+    bucket = Bucket(2, 5, per_group=2)
+    for number in (0, 1):
+        seen(bucket, number, 0.0)
+    spare_of(bucket, 9, 1.0, b"other")
+    for number in range(10, 30):
+        spare_of(bucket, number, float(number), b"many")
+    assert bucket.spares == [peer_id(9), peer_id(28), peer_id(29)]
+    spare_of(bucket, 28, 31.0, b"many")
+    assert bucket.spares == [peer_id(9), peer_id(29), peer_id(28)]
+
+
+def test_only_a_spare_that_fits_moves_up_and_only_into_a_free_place() -> None:
+    bucket = filled(2)
+    for number in (5, 6, 7):
+        seen(bucket, number, 50.0)
+    assert bucket.promote(51.0, lambda _: True) is None
+    bucket.drop(peer_id(0))
+    assert bucket.promote(51.0, lambda _: False) is None
+    moved = bucket.promote(51.0, lambda spare: spare.peer == peer_id(6))
+    assert moved is not None
+    assert moved.peer == peer_id(6)
+    assert bucket.spares == [peer_id(5), peer_id(7)]
+    entry = bucket.entry(peer_id(6))
+    assert entry is not None
+    assert (entry.added_at, entry.seen_at) == (51.0, 50.0)
+
+
+def test_bucket_eviction_order() -> None:
+    """Seed 003: the least recently seen goes first, and only once it was asked and did not answer."""
+    bucket = filled(4, spares=4)
+    for number in (0, 2):
+        seen(bucket, number, 10.0 + number)
+    left = []
+    for newcomer in range(10, 14):
+        now = 100.0 * newcomer
+        outcome = seen(bucket, newcomer, now)
+        assert isinstance(outcome, PingFirst)
+        left.append(outcome.oldest)
+        bucket.drop(outcome.oldest)
+        bucket.promote(now, lambda _: True)
+    assert left == [peer_id(1), peer_id(3), peer_id(0), peer_id(2)]
+    assert order(bucket) == [10, 11, 12, 13]

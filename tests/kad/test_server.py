@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chiral.errors import LimitExceededError, ProtocolError, RemoteError
+from chiral.kad.addresses import clean_addrs
 from chiral.kad.messages import Message, MessageType, PeerEntry, Record, decode_message
 from chiral.kad.server import (
     MAX_KEY_BYTES,
@@ -14,6 +15,7 @@ from chiral.kad.server import (
     FindPeers,
     FindProviders,
     FindValue,
+    ForeignRecordError,
     KeepProvider,
     KeepValue,
     answer,
@@ -44,7 +46,7 @@ def test_a_provider_speaks_for_itself_only() -> None:
     own = PeerEntry(SENDER.raw, (address(1),))
     foreign = PeerEntry(OTHER.raw, (address(2),))
     assert plan(add_provider(foreign, own), SENDER) == KeepProvider(b"key", (address(1),))
-    with pytest.raises(ProtocolError, match="does not name its sender"):
+    with pytest.raises(ForeignRecordError, match="does not name its sender"):
         plan(add_provider(foreign), SENDER)
     with pytest.raises(ProtocolError):
         plan(add_provider(), SENDER)
@@ -89,6 +91,40 @@ def test_the_asker_is_not_told_of_itself() -> None:
     closest = [peer_id(number) for number in range(5)]
     assert closer_peers(closest, peer_id(2), 4) == [peer_id(0), peer_id(1), peer_id(3), peer_id(4)]
     assert closer_peers(closest, peer_id(99), 4) == closest[:4]
+
+
+KEYS = st.binary(max_size=3) | st.binary(min_size=78, max_size=83) | st.just(OTHER.raw)
+ENTRIES = st.lists(
+    st.builds(
+        PeerEntry,
+        st.sampled_from([SENDER.raw, OTHER.raw, b""]) | st.binary(max_size=70),
+        st.lists(st.sampled_from([address(1), address(2), b"x"]) | st.binary(max_size=12), max_size=40).map(tuple),
+    ),
+    max_size=4,
+).map(tuple)
+RECORDS = st.none() | st.builds(Record, KEYS, st.binary(max_size=9))
+
+
+@given(st.sampled_from(MessageType), KEYS, RECORDS, ENTRIES, ENTRIES)
+def test_what_a_plan_keeps_is_its_senders_and_within_bounds(
+    kind: MessageType, key: bytes, record: Record | None, closer: tuple[PeerEntry, ...], named: tuple[PeerEntry, ...]
+) -> None:
+    request = Message(kind, key, record, closer, named)
+    try:
+        step = plan(request, SENDER)
+    except RemoteError:
+        return
+    if isinstance(step, Echo):
+        assert kind is MessageType.PING
+        return
+    assert 0 < len(key) <= MAX_KEY_BYTES
+    if isinstance(step, KeepValue):
+        assert step.record.key == key
+    elif isinstance(step, KeepProvider):
+        assert SENDER.raw in {entry.id for entry in named}
+        assert len(step.addrs) <= 16
+        assert clean_addrs(SENDER, step.addrs) == step.addrs
+        assert set(step.addrs) <= {addr for entry in named if entry.id == SENDER.raw for addr in entry.addrs}
 
 
 @given(st.binary(max_size=300))

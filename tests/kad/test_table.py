@@ -41,7 +41,7 @@ def test_a_peer_goes_to_the_bucket_of_its_shared_prefix() -> None:
 
 def test_the_local_peer_is_refused() -> None:
     table = RoutingTable(LOCAL)
-    assert table.seen(LOCAL, 0.0) == Refused(LOCAL)
+    assert table.seen(LOCAL, 0.0) == Refused(LOCAL, "it is the local peer")
     assert len(table) == 0
     assert LOCAL not in table
     assert table.bucket_index(table.local_key) == 255
@@ -66,6 +66,17 @@ def test_dropping_the_last_of_a_bucket_forgets_it() -> None:
     assert len(table) == 0
     assert table.deepest == -1
     assert list(table) == []
+
+
+def test_closest_k_order() -> None:
+    """Seed 003: the k closest come in the order of their XOR distance, whatever bucket they stand in."""
+    peers = [peer_id(number) for number in range(1, 200)]
+    table = table_of(peers, k=200)
+    for target in (KadKey.of(b"some key"), table.local_key, KadKey(0), KadKey.of(peers[7].raw)):
+        found = table.closest(target, 20)
+        away = [distance(target, peer) for peer in found]
+        assert away == sorted(away)
+        assert set(found) == set(sorted(peers, key=lambda peer: distance(target, peer))[:20])
 
 
 @given(numbers, st.binary(min_size=1, max_size=8), st.integers(1, 40))

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 import pytest
 
 from chiral.errors import ProtocolError
-from chiral.kad.validation import namespace_of, validator_of
+from chiral.interface.values import Standing
+from chiral.kad.validation import best_first, namespace_of, validator_of
 
 
 class Any:
-    def validate(self, key: bytes, value: bytes) -> None: ...
+    def validate(self, key: bytes, value: bytes, now: float) -> Standing:
+        return Standing()
 
     def select(self, key: bytes, values: Sequence[bytes]) -> int:
-        return 0
+        return values.index(max(values))
 
 
 @pytest.mark.parametrize(
@@ -40,3 +42,8 @@ def test_a_name_space_without_validator_is_refused() -> None:
         validator_of({"pk": validator}, b"/ipns/x")
     with pytest.raises(ProtocolError):
         validator_of({}, b"no name space")
+
+
+def test_the_different_values_in_order() -> None:
+    assert best_first(Any(), b"k", [b"1", b"3", b"1", b"2"]) == [b"3", b"2", b"1"]
+    assert best_first(Any(), b"k", []) == []

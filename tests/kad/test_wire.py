@@ -110,3 +110,19 @@ def test_any_bytes_are_fields_or_an_error(data: bytes) -> None:
 @given(st.integers(1, 2**29 - 1), st.binary(max_size=300))
 def test_bytes_fields_come_back(number: int, value: bytes) -> None:
     assert list(fields(bytes_field(number, value))) == [(number, value)]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=4), st.data())
+def test_a_message_that_was_cut_short_within_a_field_is_refused(values: list[bytes], data: st.DataObject) -> None:
+    wire = b"".join(bytes_field(2, value) for value in values)
+    last = len(bytes_field(2, values[-1]))
+    cut = data.draw(st.integers(1, last - 1))
+    with pytest.raises(ProtocolError):
+        list(fields(wire[:-cut]))
+
+
+@given(st.integers(1, 19), st.binary(max_size=9))
+def test_varints_without_end_are_refused(length: int, rest: bytes) -> None:
+    endless = b"\x08" + b"\xff" * (length + 10)
+    with pytest.raises(ProtocolError, match="without end"):
+        list(fields(endless + rest))

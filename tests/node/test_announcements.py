@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,7 +15,7 @@ from chiral.dag.file_info import FileInfo
 from chiral.errors import LocalError, StoreError
 from chiral.interface.catalogue import FileRecord
 from chiral.interface.routing import ProvideResult
-from chiral.node.announcements import Announcements, root_keys
+from chiral.node.announcements import Announcements, AnnouncePlan, root_keys
 from tests.fakes.exchange import ScriptedRouting
 from tests.fakes.memory_store import MemoryBlockstore, MemoryCatalogue
 
@@ -23,10 +23,10 @@ from tests.fakes.memory_store import MemoryBlockstore, MemoryCatalogue
 class Desk:
     """Announcements over a catalogue in memory and a routing that notes what it is told."""
 
-    def __init__(self, *, delay_s: float = 0.0) -> None:
+    def __init__(self, *, delay_s: float = 0.0, plan: AnnouncePlan | None = None) -> None:
         self.routing = ScriptedRouting(delay_s=delay_s)
         self.catalogue = MemoryCatalogue(MemoryBlockstore())
-        self.announcements = Announcements(self.routing, self.catalogue)
+        self.announcements = Announcements(self.routing, self.catalogue, plan)
 
     async def file(self, *contents: bytes) -> tuple[CID, list[CID]]:
         """Root and chunks of a new file in the catalogue."""
@@ -61,7 +61,9 @@ async def test_a_new_root_is_announced_at_once_and_its_chunks_behind() -> None:
         await desk.announcements.added(root)
         assert desk.routing.announced == root_keys(root)
         await desk.until_announced(*(chunk.buffer for chunk in chunks))
-    assert desk.routing.provided == [root_keys(root), [chunk.buffer for chunk in chunks[:2]]]
+    assert desk.routing.provided == [root_keys(root)]
+    assert desk.routing.scheduled == [[chunk.buffer for chunk in chunks[:2]]]
+    assert not desk.routing.by_hand
 
 
 async def test_new_roots_together_are_announced_together() -> None:
@@ -154,8 +156,8 @@ async def test_small_files_are_announced_many_at_a_time() -> None:
         desk.announcements.fetched(root)
     async with desk.running():
         await desk.until_announced(CID.of(b"599").buffer)
-    assert len(desk.routing.provided) == 5
-    assert max(map(len, desk.routing.provided)) <= 512
+    assert [len(keys) for keys in desk.routing.provided] == [1200]
+    assert len(desk.routing.scheduled) == 6
 
 
 async def test_more_than_can_wait_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,13 +170,81 @@ async def test_more_than_can_wait_is_made_up_for(monkeypatch: pytest.MonkeyPatch
         await desk.until_announced(*(CID.of(b"%d" % number).buffer for number in range(300)))
 
 
-async def test_a_start_announces_all_roots_then_all_chunks() -> None:
+async def test_a_start_has_the_whole_catalogue_kept_announced() -> None:
     desk = Desk()
     files = [await desk.file(b"%d" % number, b"more %d" % number) for number in range(250)]
     await desk.announcements.resume()
-    told = desk.routing.announced
-    assert set(told[:500]) == {key for root, _ in files for key in root_keys(root)}
-    assert set(told[500:]) == {chunk.buffer for _, chunks in files for chunk in chunks}
+    roots = {key for root, _ in files for key in root_keys(root)}
+    assert set(desk.routing.announced) == roots | {chunk.buffer for _, chunks in files for chunk in chunks}
+    assert desk.routing.provided == []
+
+
+async def test_a_start_ends_what_the_catalogue_holds_no_longer_but_not_what_was_provided_by_hand() -> None:
+    desk = Desk()
+    root, chunks = await desk.file(b"a")
+    gone = CID.of(b"gone")
+    await desk.routing.schedule([gone.buffer])
+    await desk.announcements.provide(CID.of(b"by hand"))
+    await desk.announcements.resume()
+    assert set(desk.routing.announced) == {*root_keys(root), chunks[0].buffer, *root_keys(CID.of(b"by hand"))}
+
+
+async def test_the_manifests_of_many_files_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    reads: list[int] = []
+    manifests = desk.catalogue.manifests
+
+    async def counted(roots: Sequence[CID]) -> list[bytes | None]:
+        reads.append(len(roots))
+        return await manifests(roots)
+
+    monkeypatch.setattr(desk.catalogue, "manifests", counted)
+    for number in range(250):
+        await desk.file(b"%d" % number)
+    await desk.announcements.resume()
+    assert reads == [100, 100, 50]
+    assert len(desk.routing.announced) == 750
+
+
+class TestPlan:
+    async def told(self, plan: AnnouncePlan) -> set[bytes]:
+        """What is announced of a file added, one fetched and one of the last run."""
+        desk = Desk(plan=plan)
+        files = [await desk.file(b"%d" % number) for number in range(3)]
+        self.roots = [root for root, _ in files]
+        self.chunks = [chunks[0] for _, chunks in files]
+        async with desk.running():
+            await desk.announcements.resume()
+            await desk.announcements.added(self.roots[0])
+            desk.announcements.fetched(self.roots[1])
+            await wait_all_tasks_blocked()
+        return set(desk.routing.announced)
+
+    async def test_roots_alone(self) -> None:
+        assert await self.told(AnnouncePlan("roots")) == {key for root in self.roots for key in root_keys(root)}
+
+    async def test_nothing(self) -> None:
+        assert await self.told(AnnouncePlan("off")) == set()
+
+    async def test_one_form_of_key_alone(self) -> None:
+        assert await self.told(AnnouncePlan("all", "cid")) == {cid.buffer for cid in self.roots + self.chunks}
+        assert await self.told(AnnouncePlan("all", "multihash")) == {cid.multihash for cid in self.roots + self.chunks}
+
+    async def test_off_ends_what_the_last_run_announced_and_leaves_providing_by_hand(self) -> None:
+        desk = Desk(plan=AnnouncePlan("off"))
+        root, _ = await desk.file(b"a")
+        await desk.routing.schedule(root_keys(root))
+        await desk.announcements.provide(root)
+        await desk.routing.schedule([b"other"])
+        await desk.announcements.resume()
+        assert desk.routing.announced == root_keys(root)
+
+    async def test_what_is_removed_ends_under_the_keys_it_had(self) -> None:
+        desk = Desk(plan=AnnouncePlan("all", "multihash"))
+        root, chunks = await desk.file(b"a")
+        await desk.announcements.resume()
+        await desk.announcements.removed(root, chunks)
+        assert desk.routing.announced == []
 
 
 class TestFaults:
@@ -183,31 +253,34 @@ class TestFaults:
         root, chunks = await desk.file(b"a")
         provide, failures = desk.routing.provide, [trio.Event(), trio.Event()]
 
-        async def failing(keys: list[bytes]) -> list[ProvideResult]:
+        async def failing(keys: list[bytes], **options: bool) -> list[ProvideResult]:
             for failure in failures:
                 if not failure.is_set():
                     failure.set()
                     raise LocalError("the DHT is not running")
-            return await provide(keys)
+            return await provide(keys, **options)
 
         monkeypatch.setattr(desk.routing, "provide", failing)
         async with desk.running():
             with trio.fail_after(5):
                 await desk.announcements.added(root)
-                await failures[1].wait()
+                await desk.until_announced(chunks[0].buffer)
+                await desk.announcements.added(root)
+            assert failures[1].is_set()
             desk.announcements.fetched(root)
-            await desk.until_announced(chunks[0].buffer)
+            await desk.until_announced(*root_keys(root))
 
     async def test_of_one_manifest_keep_no_other_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
         desk = Desk()
         rotten, _ = await desk.file(b"a")
         _, chunks = await desk.file(b"b")
-        manifest = desk.catalogue.manifest
+        manifests = desk.catalogue.manifests
 
-        async def read(root: CID) -> bytes | None:
-            return b"{" if root == rotten else await manifest(root)
+        async def read(roots: Sequence[CID]) -> list[bytes | None]:
+            held = await manifests(roots)
+            return [b"{" if root == rotten else manifest for root, manifest in zip(roots, held, strict=True)]
 
-        monkeypatch.setattr(desk.catalogue, "manifest", read)
+        monkeypatch.setattr(desk.catalogue, "manifests", read)
         await desk.announcements.resume()
         assert chunks[0].buffer in desk.routing.announced
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import trio
 
 from chiral.clock import TrioClock
+from chiral.interface.datastore import Datastore
 from chiral.interface.peer import PeerId, PeerInfo
 from chiral.interface.streams import Stream
 from chiral.kad.framing import frame_message
@@ -16,9 +17,11 @@ from chiral.kad.key import KadKey
 from chiral.kad.messages import Message, MessageType, PeerEntry
 from chiral.kad.validation import Validators
 from chiral.routing.inbox import Inbox
-from chiral.routing.kademlia import NO_VALIDATORS, Kademlia
+from chiral.routing.kademlia import NO_RENEWERS, NO_VALIDATORS, Kademlia
 from chiral.routing.overlay import Overlay
 from chiral.routing.settings import KadSettings
+from chiral.routing.value_republishing import Renewers
+from tests.fakes.memory_store import MemoryDatastore
 from tests.fakes.records import MemoryProviderStore, MemoryValueStore
 from tests.fakes.stream_node import FakeNode
 from tests.fakes.streams import FakeSwarm
@@ -82,7 +85,9 @@ class Net:
         number: int | None = None,
         listens: bool = True,
         validators: Validators = NO_VALIDATORS,
+        renewers: Renewers = NO_RENEWERS,
         providers: MemoryProviderStore | None = None,
+        datastore: Datastore | None = None,
         run: bool = True,
     ) -> DhtNode:
         """A new node, connected to nobody."""
@@ -93,9 +98,11 @@ class Net:
             connections=node,
             providers=stores[0],
             values=stores[1],
+            datastore=MemoryDatastore() if datastore is None else datastore,
             clock=self.clock,
             settings=settings,
             validators=validators,
+            renewers=renewers,
             noise=lambda: 0,
         )
         if run:

@@ -6,9 +6,13 @@ import trio
 from trio.abc import Clock
 
 from chiral.interface.streams import Stream
+from chiral.kad.announcement import AnnouncementFrames
+from chiral.kad.key import KadKey
 from chiral.kad.messages import Message, MessageType
+from chiral.kad.schedule import Schedule
 from chiral.routing.inbox import Inbox
 from chiral.routing.settings import KadSettings
+from chiral.routing.telling import tell_peer
 from tests.fakes.records import MemoryProviderStore
 from tests.fakes.stream_node import FakeNode
 from tests.routing.net import HOUR_S, KAD, closest, holders, running
@@ -30,8 +34,8 @@ async def test_many_keys_in_a_small_network_take_one_lookup_and_few_streams(auto
         assert [result.key for result in results] == MANY
         assert all((result.asked, result.stored) == (11, 11) for result in results)
         assert (await provider.kad.stats()).queries_done - queries == 1
-        # One FIND_NODE to each of the others, and 401 records in batches of a hundred.
-        assert opened(provider.node) - before == 11 + 11 * 5
+        # One FIND_NODE to each of the others, and 401 records in batches of 250.
+        assert opened(provider.node) - before == 11 + 11 * 2
         for node in net.nodes:
             if node is not provider:
                 assert await node.providers.count() == 401
@@ -72,7 +76,8 @@ async def test_an_announcement_carries_the_listen_addresses_and_the_own_id(autoj
         await strange.connect(node.info)
         await trio.sleep(0.1)
         # It answers no lookup, so it is not among those who are told; its request alone says what would be.
-        await node.kad._announcer._send(node.kad._queries[0], strange.local_peer, [KEY])
+        frames = AnnouncementFrames(node.overlay().entry(node.peer))
+        assert await tell_peer(node.kad._queries[0], strange.local_peer, [frames.of(KEY)])
         (message,) = seen
         assert message.type is MessageType.ADD_PROVIDER
         assert message.key == KEY
@@ -104,16 +109,19 @@ async def test_records_are_renewed_as_long_as_they_are_provided(autojump_clock: 
         assert (await provider.kad.stats()).own_announced == 1
 
 
-async def test_republishing_comes_every_twelve_hours(autojump_clock: Clock) -> None:
+async def test_republishing_comes_every_twelve_hours_at_the_turn_of_the_key(autojump_clock: Clock) -> None:
     async with running() as net:
         provider, other = await net.grow(2)
         await provider.kad.provide([KEY])
         (first,) = await other.providers.get(KEY, net.clock.wall())
-        await trio.sleep(12 * HOUR_S - 1)
+        schedule = Schedule.of_node(12 * HOUR_S, provider.peer)
+        turn = schedule.next_turn(KadKey.of(KEY).value >> 192, first.received_at)
+        await trio.sleep(turn - net.clock.wall() - 1)
         assert await other.providers.get(KEY, net.clock.wall()) == [first]
-        await trio.sleep(2)
-        (renewed,) = await other.providers.get(KEY, net.clock.wall())
-        assert abs(renewed.received_at - first.received_at - 12 * HOUR_S) < 1
+        for later_s in (0.0, 12 * HOUR_S, 24 * HOUR_S):
+            await trio.sleep(turn + later_s + 1 - net.clock.wall())
+            (renewed,) = await other.providers.get(KEY, net.clock.wall())
+            assert abs(renewed.received_at - turn - later_s) < 1
 
 
 async def test_what_was_provided_alone_is_announced_when_peers_appear(autojump_clock: Clock) -> None:

@@ -12,9 +12,11 @@ from trio.abc import Clock
 from trio.testing import MockClock
 
 from chiral.errors import StreamResetError
+from chiral.interface.peer import PeerInfo
 from chiral.interface.streams import Stream
 from chiral.kad.framing import frame, frame_message
 from chiral.kad.messages import Message, MessageType, PeerEntry, encode_message
+from chiral.kad.server import KeepProvider
 from chiral.routing.settings import KadSettings
 from tests.fakes.link import address
 from tests.fakes.stream_node import FakeNode, peer_id
@@ -233,3 +235,49 @@ async def test_with_nobody_else_even_who_failed_is_asked(autojump_clock: Clock) 
         seeker.overlay().table.seen(only.peer, trio.current_time())
         assert seeker.overlay().blocked(only.peer)
         assert [info.peer for info in await seeker.kad.closest_peers(KEY)] == [only.peer]
+
+
+PUBLIC, LOOPBACK = b"\x04\x5d\xb8\xd8\x22\x06\x0f\xa1", b"\x04\x7f\x00\x00\x01\x06\x1f\x90"
+NOWHERE = (
+    b"\x04\x00\x00\x00\x00\x06\x0f\xa1",
+    b"\x04\xe0\x00\x00\xfb\x06\x0f\xa1",
+    b"\x04\xff\xff\xff\xff\x06\x0f\xa1",
+    b"\x04\x01\x02\x03\x04\x06\x00\x00",
+)
+
+
+async def test_addresses_of_nowhere_are_not_remembered_and_not_dialled(autojump_clock: Clock) -> None:
+    async with running() as net:
+        node, good = await net.grow(2)
+        lost = [PeerEntry(peer_id(700 + number).raw, (addr,)) for number, addr in enumerate(NOWHERE)]
+        bad, _ = await hostile(net, node, find_node(*lost, PeerEntry(peer_id(699).raw, (*NOWHERE, address(699)))))
+        assert {info.peer for info in await node.kad.closest_peers(KEY)} == {good.peer, bad.local_peer}
+        assert [node.node.addrs_of(peer_id(700 + number)) for number in range(4)] == [()] * 4
+        assert node.node.addrs_of(peer_id(699)) == (address(699),)
+
+
+async def test_a_public_peer_tells_nothing_of_this_machine(autojump_clock: Clock) -> None:
+    async with running() as net:
+        (node,) = await net.grow(1)
+        far = net.fake(500)
+        far.serve(KAD, Scripted(find_node(PeerEntry(peer_id(700).raw, (LOOPBACK, address(700))))))
+        far._listen = (PUBLIC,)
+        net.swarm._by_addr[PUBLIC] = far
+        await node.node.connect(PeerInfo(far.local_peer, (PUBLIC,)))
+        await trio.sleep(0.1)
+        assert [info.peer for info in await node.kad.closest_peers(KEY)] == [far.local_peer]
+        assert node.node.addrs_of(peer_id(700)) == (address(700),)
+
+
+async def test_a_public_provider_is_not_kept_at_a_loopback(autojump_clock: Clock) -> None:
+    async with running() as net:
+        (node,) = await net.grow(1)
+        responder = node.kad._searches.responder
+        for told, kept in (((LOOPBACK, address(9)), (address(9),)), ((LOOPBACK,), (PUBLIC,))):
+            record = await responder.provider_record(peer_id(9), PUBLIC, KeepProvider(KEY, told), 0.0)
+            assert record.addrs == kept
+        record = await responder.provider_record(peer_id(9), address(9), KeepProvider(KEY, (LOOPBACK,)), 0.0)
+        assert record.addrs == (LOOPBACK,)
+        node.node.add_addrs(peer_id(9), [LOOPBACK], ttl_s=60)
+        record = await responder.provider_record(peer_id(9), PUBLIC, KeepProvider(KEY, ()), 0.0)
+        assert record.addrs == (PUBLIC,)

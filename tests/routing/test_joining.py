@@ -19,6 +19,7 @@ MULTIHASH = KEY[2:]
 
 
 async def test_joining_fills_the_table(autojump_clock: Clock) -> None:
+    """Seed 003: joining fills the routing table from one known peer."""
     async with running() as net:
         await net.grow(40)
         late = await net.add()

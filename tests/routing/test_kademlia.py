@@ -14,6 +14,7 @@ MULTIHASH = KEY[2:]
 
 
 async def test_provide_and_find(autojump_clock: Clock) -> None:
+    """Seed 002: of three nodes one provides a key, and both others find it."""
     async with running() as net:
         one, two, three = await net.grow(3)
         (result,) = await one.kad.provide([KEY])
@@ -23,6 +24,7 @@ async def test_provide_and_find(autojump_clock: Clock) -> None:
 
 
 async def test_bootstrap(autojump_clock: Clock) -> None:
+    """Seed 002: five nodes that know a bootstrap node alone all discover each other."""
     async with running() as net:
         first = await net.add()
         others = []
@@ -38,6 +40,7 @@ async def test_bootstrap(autojump_clock: Clock) -> None:
 
 
 async def test_peer_discovery(autojump_clock: Clock) -> None:
+    """Seed 002: each of ten nodes finds the closest to a key in XOR order."""
     async with running() as net:
         await net.grow(10)
         everybody = [node.peer for node in net.nodes]
@@ -49,6 +52,7 @@ async def test_peer_discovery(autojump_clock: Clock) -> None:
 
 
 async def test_replication(autojump_clock: Clock) -> None:
+    """Seed 002: of 25 nodes 20 hold the record of a key that one provides."""
     async with running() as net:
         await net.grow(25)
         provider = net.nodes[7]
@@ -61,6 +65,7 @@ async def test_replication(autojump_clock: Clock) -> None:
 
 
 async def test_a_stores_and_c_finds_through_b(autojump_clock: Clock) -> None:
+    """Seed 003: node A stores, node C finds it through node B."""
     async with running() as net:
         b = await net.add()
         a, c = await net.grow(2)

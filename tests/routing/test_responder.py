@@ -10,6 +10,7 @@ from trio.abc import Clock
 
 from chiral.errors import ProtocolError, StreamResetError
 from chiral.interface.providers import ProviderRecord
+from chiral.interface.values import Standing
 from chiral.kad.messages import (
     MAX_MESSAGE_BYTES,
     Connectedness,
@@ -84,9 +85,10 @@ async def test_answers_fit_what_every_peer_takes(autojump_clock: Clock) -> None:
 class Newest:
     """Values of one byte, of which the highest is best; zero is not valid."""
 
-    def validate(self, key: bytes, value: bytes) -> None:
+    def validate(self, key: bytes, value: bytes, now: float) -> Standing:
         if len(value) != 1 or value == b"\0":
             raise ProtocolError("not one byte")
+        return Standing()
 
     def select(self, key: bytes, values: Sequence[bytes]) -> int:
         return values.index(max(values))
@@ -125,9 +127,7 @@ async def test_the_shorter_life_of_a_value_counts(autojump_clock: Clock) -> None
         await exchange(strange, node.peer, put(b"/v/a", b"1", ttl_s=60))
         await exchange(strange, node.peer, put(b"/v/b", b"1", ttl_s=10**9))
         now = net.clock.wall()
-        short, long = await node.values.get(b"/v/a", now), await node.values.get(b"/v/b", now)
-        assert short is not None
-        assert long is not None
+        [short], [long] = await node.values.get(b"/v/a", now), await node.values.get(b"/v/b", now)
         assert short.expires_at == pytest.approx(now + 60)
         assert long.expires_at == pytest.approx(now + 48 * 3600)
         await trio.sleep(49 * 3600)

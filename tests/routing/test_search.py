@@ -10,13 +10,14 @@ from trio.abc import Clock
 
 from chiral.errors import StoreError
 from chiral.interface.peer import PeerId, PeerInfo
-from chiral.interface.providers import ProviderRecord
+from chiral.interface.providers import FoundProvider, ProviderRecord
+from chiral.kad.key import KadKey
 from chiral.kad.messages import Message, MessageType, PeerEntry
 from chiral.routing.provider_search import ProviderSearch
 from tests.fakes.link import address
 from tests.fakes.records import MemoryProviderStore
 from tests.fakes.stream_node import FakeNode, peer_id
-from tests.routing.net import KAD, DhtNode, Net, Scripted, running
+from tests.routing.net import KAD, DhtNode, Net, Scripted, exchange, running
 
 CID_KEY, HASH_KEY = b"\x01\x55\x12\x20" + bytes(32), b"\x12\x20" + bytes(32)
 
@@ -124,8 +125,8 @@ async def test_leaving_a_search_early_ends_its_requests(autojump_clock: Clock) -
 async def test_providers_found_after_the_asker_left_go_nowhere(autojump_clock: Clock) -> None:
     async with running() as net:
         (seeker,) = await net.grow(1)
-        send, receive = trio.open_memory_channel[PeerInfo](5)
-        search = ProviderSearch(seeker.kad._queries, seeker.kad._responder, 5, send)
+        send, receive = trio.open_memory_channel[FoundProvider](5)
+        search = ProviderSearch(seeker.kad._searches, 5, send)
         await seeker.providers.add_many([record(CID_KEY, peer_id(9), (address(9),), net.clock.wall())])
         receive.close()
         await search.run([CID_KEY], 10.0)
@@ -215,3 +216,119 @@ async def test_a_failing_store_is_the_searchers_error(autojump_clock: Clock) -> 
         with pytest.raises(StoreError, match="disk gone"):
             await seeker.find([CID_KEY])
         assert (await seeker.kad.stats()).queries_active == 0
+
+
+async def rich(node: DhtNode, count: int = 100) -> list[FoundProvider]:
+    """What a search reports, with all that is known of each record."""
+    send, receive = trio.open_memory_channel[FoundProvider](count)
+    await ProviderSearch(node.kad._searches, count, send).run([CID_KEY], 30.0)
+    return [found async for found in receive]
+
+
+async def test_a_found_record_tells_its_distance_and_where_it_was_held(autojump_clock: Clock) -> None:
+    async with running() as net:
+        seeker, held = await net.grow(2)
+        now = net.clock.wall()
+        await seeker.providers.add_many([record(CID_KEY, peer_id(8), (address(8),), now - 7)])
+        await held.providers.add_many([record(CID_KEY, peer_id(9), (address(9),), now)])
+        key = KadKey.of(CID_KEY)
+        assert await rich(seeker) == [
+            FoundProvider(
+                PeerInfo(peer_id(8), (address(8),)), CID_KEY, key.distance(KadKey.of(peer_id(8).raw)), now - 7, None
+            ),
+            FoundProvider(
+                PeerInfo(peer_id(9), (address(9),)), CID_KEY, key.distance(KadKey.of(peer_id(9).raw)), None, held.peer
+            ),
+        ]
+
+
+async def hold(net: Net, node: DhtNode, *numbers: int) -> None:
+    """Let `node` keep that the peers of these numbers provide the key."""
+    now = net.clock.wall()
+    await node.providers.add_many([record(CID_KEY, peer_id(n), (address(n),), now) for n in numbers])
+
+
+async def test_what_was_found_lately_is_reported_at_once_and_the_network_is_asked_all_the_same(
+    autojump_clock: Clock,
+) -> None:
+    async with running() as net:
+        seeker, held = await net.grow(2)
+        await hold(net, held, 100, 101)
+        assert len(await seeker.find([CID_KEY])) == 2
+        await hold(net, held, 102)
+        net.swarm.latency_s = 1.0
+        start = trio.current_time()
+        times = {}
+        async with aclosing(seeker.kad.find_providers([CID_KEY], 10, 30.0)) as search:
+            async for info in search:
+                times[info.peer] = trio.current_time() - start
+        assert times[peer_id(100)] == times[peer_id(101)] == 0
+        assert times[peer_id(102)] > 0
+        assert held.peer not in times
+
+
+async def test_what_was_found_lately_is_forgotten_in_time(autojump_clock: Clock) -> None:
+    async with running() as net:
+        seeker, held = await net.grow(2)
+        await hold(net, held, 100)
+        assert len(await seeker.find([CID_KEY])) == 1
+        await held.providers.remove(CID_KEY, peer_id(100))
+        assert len(await seeker.find([CID_KEY])) == 1
+        await trio.sleep(121)
+        assert await seeker.find([CID_KEY]) == []
+
+
+async def test_what_was_found_lately_is_not_told_to_others(autojump_clock: Clock) -> None:
+    async with running() as net:
+        seeker, held = await net.grow(2)
+        await hold(net, held, 100)
+        assert len(await seeker.find([CID_KEY])) == 1
+        answer = await exchange(held.node, seeker.peer, Message(MessageType.GET_PROVIDERS, CID_KEY))
+        assert answer is not None
+        assert answer.providers == ()
+        assert await seeker.providers.count() == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+async def test_those_of_before_do_not_take_the_places_of_new_ones(autojump_clock: Clock, count: int) -> None:
+    async with running() as net:
+        seeker, held = await net.grow(2)
+        await hold(net, held, *range(100, 108))
+        assert len(await seeker.find([CID_KEY])) == 8
+        for number in range(100, 108):
+            await held.providers.remove(CID_KEY, peer_id(number))
+        await hold(net, held, *range(200, 204))
+        found = {info.peer for info in await seeker.find([CID_KEY], count=count)}
+        assert len(found) == count
+        assert len(found & {peer_id(number) for number in range(200, 204)}) == count - count // 2
+
+
+async def test_without_others_those_of_before_fill_the_places(autojump_clock: Clock) -> None:
+    async with running() as net:
+        seeker, held = await net.grow(2)
+        await hold(net, held, *range(100, 104))
+        assert len(await seeker.find([CID_KEY])) == 4
+        net.swarm.kill(held.peer)
+        assert len(await seeker.find([CID_KEY], count=3)) == 3
+        assert len(await seeker.find([CID_KEY], count=100)) == 4
+
+
+async def test_false_addresses_do_not_crowd_out_the_one_that_works(autojump_clock: Clock) -> None:
+    async with running() as net:
+        seeker, provider = await net.grow(2)
+        crowd = tuple(address(1, port) for port in range(1, 60))
+        await scripted(net, 70, providers(PeerEntry(provider.peer.raw, crowd)), seeker)
+        (found,) = await seeker.find([CID_KEY])
+        assert found.addrs[0] == provider.info.addrs[0]
+        assert len(found.addrs) == 16
+
+
+async def test_names_without_addresses_are_looked_up_and_reported_within_bounds(autojump_clock: Clock) -> None:
+    async with running() as net:
+        (seeker,) = await net.grow(1)
+        names = [PeerEntry(peer_id(number).raw) for number in range(1000, 1400)]
+        bad, handler = await scripted(net, 70, providers(*names), seeker)
+        assert len(await seeker.find([CID_KEY], count=1000)) == 256
+        sought = {request.key for request in handler.requests if request.type is MessageType.FIND_NODE}
+        assert len(sought & {entry.id for entry in names}) == 16
+        assert bad.local_peer in seeker.table

@@ -13,7 +13,7 @@ from chiral.routing.settings import HOUR_S, KadSettings
 def test_defaults() -> None:
     settings = KadSettings()
     assert settings.protocols == ("/ipfs/kad/1.0.0",)
-    assert (settings.k, settings.alpha, settings.mode) == (20, 10, "server")
+    assert (settings.k, settings.alpha, settings.mode) == (20, 10, "auto")
     assert (settings.provider_ttl_s, settings.republish_s, settings.value_ttl_s) == (
         24 * HOUR_S,
         12 * HOUR_S,

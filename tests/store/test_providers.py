@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chiral.errors import StoreError
+from chiral.interface.providers import ProviderLimits
 from chiral.store.provider_record import decode_provider, encode_provider, key_prefix
 from chiral.store.providers import LmdbProviderStore
 from chiral.store.settings import StoreSettings
@@ -22,6 +23,10 @@ class TestLimits:
     @pytest.fixture
     def settings(self) -> StoreSettings:
         return StoreSettings(durable=False, providers_per_key=3, providers_per_peer=4, providers_total=10)
+
+    async def test_they_are_told(self, store: Store) -> None:
+        assert store.providers.limits == ProviderLimits(per_key=3, per_peer=4, total=10)
+        assert str(store.providers.limits) == "3 of a key, 4 of a peer, 10 in all"
 
     async def test_the_newest_of_a_key_stay(self, store: Store) -> None:
         assert await store.providers.add_many([record(b"key", number, NOW + number) for number in range(5)]) == 5

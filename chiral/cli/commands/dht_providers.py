@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from chiral.cli.client import Client
+from chiral.cli.dht_text import moment_text, show_peer
 from chiral.cli.names import cid_argument
 from chiral.cli.options import client_command, json_option, timeout_option
 from chiral.cli.printing import print_json
@@ -20,13 +21,16 @@ from chiral.errors import NoProvidersError
 @json_option
 @client_command
 def command(client: Client, cid: str, count: int, timeout_s: float, as_json: bool) -> None:
-    """Print each provider of CID as it is found: its peer id and addresses."""
+    """Print each provider of CID as it is found: its peer id, its XOR distance, who told of it, and its addresses.
 
-    def show(peer: Any) -> None:
+    Ends with exit code 3 if there is none.
+    """
+
+    def show(provider: Any) -> None:
         if as_json:
-            print_json(peer)
+            print_json(provider)
         else:
-            show_peer(peer)
+            show_peer(provider, source_text(provider))
 
     query = {"count": count, "timeout_s": timeout_s}
     end = client.lines("GET", f"/dht/providers/{cid}", query=query, timeout_s=timeout_s, item=show)
@@ -36,8 +40,8 @@ def command(client: Client, cid: str, count: int, timeout_s: float, as_json: boo
         )
 
 
-def show_peer(peer: Any) -> None:
-    """A peer on a line, its addresses on lines under it."""
-    click.echo(peer["peer_id"])
-    for addr in peer["addrs"]:
-        click.echo(f"  {addr}")
+def source_text(provider: Any) -> str:
+    """Where what is known of a provider comes from."""
+    if provider["told_by"] is not None:
+        return "told by itself" if provider["told_by"] == provider["peer_id"] else f"told by {provider['told_by']}"
+    return f"recorded here {moment_text(provider['received_at'])}"

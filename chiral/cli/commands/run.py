@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     multiple=True,
     help="A DHT protocol to speak; repeat for more (default /ipfs/kad/1.0.0).",
 )
+@click.option(
+    "--kad-mode", metavar="MODE", help="Answer others in the DHT: server, client (only ask), or auto (default)."
+)
+@click.option("--announce", metavar="WHAT", help="What to tell the swarm of: all (default), roots, or off.")
 @click.option("--log-level", type=click.Choice(LEVELS), help="The least serious log level written to stderr.")
 @click.option("--log-json", is_flag=True, help="Write the log as JSON lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print the ready event as a JSON line on stdout.")
@@ -48,6 +52,8 @@ def command(
     api_allow_remote: bool,
     profile: str | None,
     kad_protocol: tuple[str, ...],
+    kad_mode: str | None,
+    announce: str | None,
     log_level: str | None,
     log_json: bool,
     as_json: bool,
@@ -64,6 +70,8 @@ def command(
         "api.allow_remote": api_allow_remote or None,
         "profile": profile,
         "routing.protocols": list(kad_protocol) or None,
+        "routing.mode": kad_mode,
+        "announce": announce,
         "log.level": log_level,
         "log.as_json": log_json or None,
     }
