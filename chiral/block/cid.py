@@ -159,7 +159,7 @@ def _binary_of(text: str) -> bytes:
     try:
         return bytes(from_string(text).buffer)
     except ValueError:
-        binary = bytes(decode(text))
+        binary = bytes(decode(text))  # type: ignore[no-untyped-call]
         if not binary.endswith(_EMPTY_IDENTITY):
             raise
         return binary  # the one that py-cid refuses: an empty block inside its CID
