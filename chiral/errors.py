@@ -76,6 +76,13 @@ class IntegrityError(ChiralError):
     exit_code = 4
 
 
+class MalformedContentError(ChiralError):
+    """Bytes that are what their CID names, but not the file, directory or archive they are to be read as."""
+
+    code = "malformed"
+    exit_code = 4
+
+
 class NodeNotRunningError(ChiralError):
     """A client command found no node behind its data directory or URL."""
 

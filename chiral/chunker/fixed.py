@@ -28,6 +28,9 @@ class FixedChunker:
     def name(self) -> str:
         return f"size-{self.size}"
 
+    def for_size(self, size: int | None) -> FixedChunker:
+        return self
+
     def splitter(self) -> FixedSplitter:
         return FixedSplitter(self.size)
 

@@ -25,6 +25,10 @@ class Chunker(Protocol):
         """The rule in the registry's form, for example `size-262144`."""
         ...
 
+    def for_size(self, size: int | None) -> Chunker:
+        """The rule for a file of `size` bytes, None where that is not known: itself unless it depends on the size."""
+        ...
+
     def splitter(self) -> Splitter:
         """A splitter for one stream."""
         ...

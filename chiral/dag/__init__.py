@@ -1,1 +1,1 @@
-"""Layouts of files over blocks, pure: the flat Chiral root (FileInfo); the Merkle DAG root has its place here."""
+"""Layouts of files over blocks, pure: the flat Chiral root (FileInfo), and the Merkle DAG of UnixFS."""
