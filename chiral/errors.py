@@ -56,6 +56,24 @@ class ConfigError(UsageError):
     code = "invalid_config"
 
 
+class TooLargeError(UsageError):
+    """What was given is over a limit; the message names it."""
+
+    code = "too_large"
+
+
+class UploadCutError(UsageError):
+    """The client went away, or fell silent, before its upload was whole; nothing of it is kept."""
+
+    code = "upload_cut"
+
+
+class ForbiddenError(ChiralError):
+    """Not done for this caller, or not with this path."""
+
+    code = "forbidden"
+
+
 class NotFoundError(ChiralError):
     """What was asked for is not here and nobody who was asked has it."""
 

@@ -12,6 +12,7 @@ import trio
 
 from chiral.host.identity import new_identity, peer_id_of
 from chiral.host.stream import HostStream
+from chiral.interface.peer import PeerId
 from chiral.kad.framing import frame_message
 from chiral.kad.key import KadKey
 from chiral.kad.messages import Message, MessageType
@@ -22,7 +23,7 @@ from interop.dht.latency import Latency, Lookup, Provided, record, search, summa
 from interop.dht.member import Found, Member
 from interop.dht.sent import Sent
 from interop.dht.swarm import DhtSwarm, Plan
-from interop.dht.truth import closest, quantile
+from interop.dht.truth import closest, neighbours, point, quantile
 from interop.kinds import Kind
 
 INTERFACES = """Inter-|   Receive                                       |  Transmit
@@ -43,6 +44,18 @@ def test_the_true_closest_are_those_of_the_dht() -> None:
     expected = sorted(peers, key=lambda text: target.distance(KadKey.of(peers[text].raw)))
     assert closest(b"a key", peers) == expected[:20]
     assert closest(b"a key", peers, 3) == expected[:3]
+
+
+def test_neighbours_are_the_closest_that_a_table_has_room_for() -> None:
+    ids = [str(peer_id_of(new_identity())) for _ in range(101)]
+    peer, others = ids[0], ids[1:]
+    near = neighbours(peer, others)
+    assert near, "the nearest buckets are never full"
+    assert near == closest(PeerId.parse(peer).raw, others)[: len(near)]
+    own = point(PeerId.parse(peer).raw)
+    crowded = [other for other in others if (point(PeerId.parse(other).raw) ^ own) >> 255]
+    assert len(crowded) > 20
+    assert not set(crowded) & set(neighbours(peer, others, 100))
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.0, 1), (0.5, 10), (0.95, 19), (1.0, 20)])

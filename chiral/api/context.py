@@ -13,8 +13,8 @@ from fastapi import Depends, Request
 
 from chiral.api.faults import Fault, fault_of
 from chiral.api.gate import TRANSPORT_KEY
-from chiral.api.refused import RefusedError
 from chiral.api.surface import ServedNode
+from chiral.errors import ForbiddenError
 
 _REMEMBERED_BREAKS = 256
 
@@ -62,7 +62,7 @@ def context_of(request: Request) -> ApiContext:
 def only_local(request: Request) -> None:
     """Refuse a request that did not come over the Unix socket: local paths are trusted only there."""
     if request.scope.get(TRANSPORT_KEY) != "unix":
-        raise RefusedError(
+        raise ForbiddenError(
             "local paths are taken over the node's Unix socket only", hint="send or fetch the file's bytes instead"
         )
 

@@ -11,15 +11,16 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from chiral.api.refused import RefusedError
 from chiral.errors import (
     ChiralError,
     FileAccessError,
+    ForbiddenError,
     NotFoundError,
     RemoteError,
     RequestTimeoutError,
     StoreFullError,
     StoreLockedError,
+    TooLargeError,
     UsageError,
 )
 
@@ -36,20 +37,8 @@ class Fault(BaseModel):
     hint: str = ""
 
 
-class TooLargeError(UsageError):
-    """A request's body is over its limit."""
-
-    code = "too_large"
-
-
-class UploadCutError(UsageError):
-    """The client went away, or fell silent, before its upload was whole; nothing of it is kept."""
-
-    code = "upload_cut"
-
-
 _STATUS: tuple[tuple[type[ChiralError], int], ...] = (
-    (RefusedError, 403),
+    (ForbiddenError, 403),
     (TooLargeError, 413),
     (UsageError, 400),
     (NotFoundError, 404),

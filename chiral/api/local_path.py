@@ -12,8 +12,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from chiral.api.refused import RefusedError
-from chiral.errors import ChiralError, FileAccessError, UsageError
+from chiral.errors import ChiralError, FileAccessError, ForbiddenError, UsageError
 
 _MAX_TRIES = 10_000
 
@@ -21,7 +20,7 @@ _MAX_TRIES = 10_000
 def file_to_read(text: str, data_dir: Path) -> Path:
     """The real path of regular file `text`, symbolic links followed.
 
-    Raises `UsageError` for a relative path, `FileAccessError` for what cannot be read, and `RefusedError` for
+    Raises `UsageError` for a relative path, `FileAccessError` for what cannot be read, and `ForbiddenError` for
     what lies in `data_dir` or is another name (hard link) of a file that does.
     """
     return _file_to_read(text, data_dir.resolve())[0]
@@ -53,7 +52,7 @@ def _file_to_read(text: str, home: Path) -> tuple[Path, int]:
     if not stat.S_ISREG(state.st_mode):
         raise FileAccessError(f"{path} is not a regular file", hint="pipe it in with 'chiral add -'")
     if state.st_nlink > 1 and _linked_inside(state, home):
-        raise RefusedError(f"{path} is a file of the node's own data directory")
+        raise ForbiddenError(f"{path} is a file of the node's own data directory")
     return real, state.st_size
 
 
@@ -163,7 +162,7 @@ def _absolute(text: str) -> Path:
 
 def _outside(real: Path, home: Path) -> None:
     if real.is_relative_to(home):
-        raise RefusedError(f"{real} lies in the node's own data directory", hint="copy it elsewhere first")
+        raise ForbiddenError(f"{real} lies in the node's own data directory", hint="copy it elsewhere first")
 
 
 def _linked_inside(state: os.stat_result, data_dir: Path) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from chiral.api.faults import TooLargeError, UploadCutError
+from chiral.errors import TooLargeError, UploadCutError
 
 
 async def body_parts(request: Request) -> AsyncIterator[bytes]:

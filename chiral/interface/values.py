@@ -71,9 +71,15 @@ class QuorumError(RemoteError):
 
     code: ClassVar[str] = "quorum"
 
-    def __init__(self, put: RecordPut) -> None:
-        super().__init__(f"{put.stored} of {put.asked} peers took the record, {put.needed} were wanted")
-        self.put = put
+    put: RecordPut | None = None
+    """What was reached; None where the error came over the API."""
+
+    @classmethod
+    def of(cls, put: RecordPut) -> QuorumError:
+        """The error for a record that reached too few."""
+        error = cls(f"{put.stored} of {put.asked} peers took the record, {put.needed} were wanted")
+        error.put = put
+        return error
 
 
 class ValueStore(Protocol):

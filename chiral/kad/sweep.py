@@ -108,16 +108,17 @@ class Sweep:
     def _point_for(self, at: int, gap: Gap) -> bytes:
         """The raw key to look up for the open key of index `at`."""
         point, raw = self._open[at]
-        near = self._neighbourhood(point)
-        many = self._index(near.end, at) - at >= _MANY
-        if gap.point == point or not many:
+        near = self._regions.peers_in(self._neighbourhood(gap.point))
+        known = [peer for peer in near if peer[1].raw not in self._looked]
+        keys = self._index(self._neighbourhood(point).end, at) - at
+        # A peer looked up places no key, so that it is worth it only for several, and never for fewer than were tried.
+        if gap.point == point or not known or keys < max(_MANY, len(near) - len(known)):
             return raw
-        own = bisect_left(self._open, (gap.point, b""))
-        for other, key in self._open[max(0, own - 1) : own + 1]:
-            if self._neighbourhood(gap.point) == self._neighbourhood(other):
-                return key
-        known = [peer for peer in self._regions.peers_in(gap.subtree) if peer[1].raw not in self._looked]
-        return min(known, key=lambda peer: peer[0] ^ gap.point)[1].raw if known else raw
+        leaf = Subtree.of(gap.point, self._regions.depth)
+        own = bisect_left(self._open, (leaf.start, b""))
+        if own < len(self._open) and self._open[own][0] < leaf.end:
+            return self._open[own][1]
+        return min(known, key=lambda peer: peer[0] ^ gap.point)[1].raw
 
     def _place(self, peers: Sequence[PeerAt], keys: Sequence[tuple[int, bytes]]) -> None:
         for run in _runs(keys, _cell_bits(peers)) if len(peers) > self._k else (keys,):

@@ -16,7 +16,7 @@ from chiral.interface.peer import PeerId, PeerInfo
 from chiral.interface.providers import FoundProvider, ProviderStore
 from chiral.interface.routing import ProvideResult
 from chiral.interface.streams import Connections, Streams
-from chiral.interface.values import QuorumError, RecordFound, RecordPut, ValueStore
+from chiral.interface.values import RecordFound, RecordPut, ValueStore
 from chiral.kad.quorum import Quorum
 from chiral.kad.server import MAX_KEY_BYTES
 from chiral.kad.validation import NO_VALIDATORS, Validators
@@ -189,19 +189,6 @@ class Kademlia:
     async def withdraw_records(self, keys: Sequence[bytes]) -> None:
         """Publish the records of `keys` no longer."""
         await self._values.withdraw(keys)
-
-    async def put_value(self, key: bytes, value: bytes) -> ProvideResult:
-        """`put_record` without a quorum: it is no fault if nobody takes the value."""
-        try:
-            put = await self.put_record(key, value)
-        except QuorumError as error:
-            put = error.put
-        return ProvideResult(put.key, put.asked, put.stored)
-
-    async def get_value(self, key: bytes, *, quorum: Quorum = DEFAULT_QUORUM) -> bytes | None:
-        """The value alone of `get_record`."""
-        found = await self.get_record(key, quorum=quorum)
-        return None if found is None else found.value
 
     async def stats(self) -> KadStats:
         """How the DHT stands now; raises a `LocalError` if a store fails."""

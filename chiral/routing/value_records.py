@@ -49,7 +49,7 @@ class ValueRecords:
         put = await self._values.put(key, value, quorum=quorum)
         await self._republishing.published(key, value, taken=put.stored > 0)
         if not put.reached:
-            raise QuorumError(put)
+            raise QuorumError.of(put)
         return put
 
     async def get(self, key: bytes, *, quorum: Quorum) -> RecordFound | None:

@@ -55,7 +55,8 @@ class Values:
         counts: list[tuple[int, int]] = []
 
         async def put_in(queries: Queries) -> None:
-            peers = (await queries.seek(Message(MessageType.FIND_NODE, key))).closest()
+            # One path: only then are these exactly the k closest, which is where others will look.
+            peers = (await queries.seek(Message(MessageType.FIND_NODE, key), paths=1)).closest()
             counts.append((len(peers), await put_to_all(self.sender, queries.client, peers, request)))
 
         async with trio.open_nursery() as nursery:

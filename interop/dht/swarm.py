@@ -14,7 +14,7 @@ import trio
 from interop.child import PeerError, running
 from interop.dht.asker import Asker, open_asker
 from interop.dht.member import Member
-from interop.dht.truth import REPLICATION, closest
+from interop.dht.truth import REPLICATION, closest, neighbours
 from interop.kinds import BUILT, Kind
 from interop.line_peer import LinePeer, open_line_peer
 
@@ -90,9 +90,9 @@ class DhtSwarm:
 
     async def _lacking(self, member: Member) -> list[str]:
         """Those of the closest to itself that a peer does not know."""
-        raw = base58.b58decode(member.peer_id)
         others = (peer for peer in self.ids if peer != member.peer_id)
-        lacking = set(closest(raw, others, NEIGHBOURS)) - await self.asker.closest(member.addr, raw)
+        wanted = set(neighbours(member.peer_id, others, NEIGHBOURS))
+        lacking = wanted - await self.asker.closest(member.addr, base58.b58decode(member.peer_id))
         excused = {Kind.RUST_054} if member.kind is Kind.GO else set()  # it takes in nobody who closes at once
         return [str(other) for other in self.members if other.peer_id in lacking and other.kind not in excused]
 

@@ -17,8 +17,7 @@ from chiral.api.local_path import (
     place_under_free_name,
     temporary_beside,
 )
-from chiral.api.refused import RefusedError
-from chiral.errors import FileAccessError, UsageError
+from chiral.errors import FileAccessError, ForbiddenError, UsageError
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def test_a_file_beside_the_data_directory_with_a_like_name(tmp_path: Path, data_
 def test_a_data_directory_behind_a_link(tmp_path: Path, data_dir: Path) -> None:
     (data_dir / "secret").write_bytes(b"x")
     (tmp_path / "alias").symlink_to(data_dir)
-    with pytest.raises(RefusedError):
+    with pytest.raises(ForbiddenError):
         file_to_read(str(data_dir / "secret"), tmp_path / "alias")
 
 
@@ -64,7 +63,7 @@ def test_targets_that_are_refused(tmp_path: Path, data_dir: Path) -> None:
     for name, overwrite in (("file", False), ("dangling", False), ("sub/..", True), ("pipe", True), ("file/x", True)):
         with pytest.raises(FileAccessError):
             file_to_write(f"{tmp_path}/{name}", data_dir, overwrite=overwrite)
-    with pytest.raises(RefusedError):
+    with pytest.raises(ForbiddenError):
         file_to_write(f"{data_dir}/..", data_dir, overwrite=True)
     with pytest.raises(UsageError):
         file_to_write("relative", data_dir, overwrite=True)

@@ -116,7 +116,7 @@ class FakeRouting:
         self.values[key] = value
         put = RecordPut(key, asked=3, stored=2, needed=votes_needed(quorum, 3))
         if not put.reached:
-            raise QuorumError(put)
+            raise QuorumError.of(put)
         return put
 
     async def get_record(self, key: bytes, *, quorum: Quorum = 3) -> RecordFound | None:

@@ -150,3 +150,15 @@ def test_lookups_begin_with_peers_already_known_nearby() -> None:
     sweep.learnt(first, world.closest(first), complete=True, everyone=False)
     assert set(sweep.nearby(first)) <= set(world.closest(first))
     assert len(sweep.nearby(first)) >= 10
+
+
+@pytest.mark.parametrize("peers", [24, 60, 500])
+def test_keys_of_one_stretch_of_the_ring_share_lookups_too(peers: int) -> None:
+    for seed in range(20):
+        world = World(peers_of(seed, peers), 20)
+        keys = [key for key in keys_of(seed, 6000) if KadKey.of(key).value >> 253 == seed % 8]
+        placed = world.place(keys, at_once=16)
+        assert len(placed) == len(keys)
+        assert world.lookups <= 4 + peers / 40
+        for key in keys[::50]:
+            assert set(placed[key]) == set(world.closest(key))

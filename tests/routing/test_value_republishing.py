@@ -10,7 +10,7 @@ import trio
 from trio.abc import Clock
 
 from chiral.errors import LimitExceededError, ProtocolError, StoreError, UsageError
-from chiral.interface.values import Standing
+from chiral.interface.values import QuorumError, Standing
 from chiral.routing.kademlia import Kademlia
 from chiral.routing.own_values import OwnValues, spread
 from chiral.routing.settings import KadSettings
@@ -99,8 +99,8 @@ async def test_a_record_is_found_by_who_joins_later(autojump_clock: Clock) -> No
 
 async def test_a_record_that_nobody_took_is_tried_again(autojump_clock: Clock) -> None:
     async with dated(1) as net:
-        put = await net.nodes[0].kad.put_value(b"d:key", now_of(net))
-        assert (put.asked, put.stored) == (0, 0)
+        with pytest.raises(QuorumError, match="0 of 0"):
+            await net.nodes[0].kad.put_record(b"d:key", now_of(net))
         await newcomer(net)
         await trio.sleep(60)
         assert len(await values(net, b"d:key")) == 2

@@ -9,9 +9,9 @@ import trio
 from trio.abc import Clock
 
 from chiral.errors import ProtocolError, RemoteError, UsageError
-from chiral.interface.routing import ProvideResult
 from chiral.interface.values import QuorumError, RecordFound, RecordPut, Standing
 from chiral.kad.messages import Message, MessageType, Record
+from chiral.kad.quorum import Quorum
 from tests.fakes.stream_node import peer_id
 from tests.routing.net import KAD, DhtNode, Net, Scripted, closest, exchange, running
 
@@ -42,6 +42,12 @@ async def swarm(net: Net, count: int) -> list[DhtNode]:
     return net.nodes
 
 
+async def best(node: DhtNode, quorum: Quorum = 3) -> bytes | None:
+    """The value that `node` gets."""
+    found = await node.kad.get_record(KEY, quorum=quorum)
+    return None if found is None else found.value
+
+
 async def held(net: Net, node: DhtNode) -> list[bytes]:
     return [record.value for record in await node.values.get(KEY, net.clock.wall())]
 
@@ -60,14 +66,16 @@ async def test_put_get_record(autojump_clock: Clock) -> None:
         assert (await nodes[4].kad.stats()).value_records == 1
 
 
-async def test_the_plain_forms(autojump_clock: Clock) -> None:
+async def test_a_record_that_nobody_is_left_to_take(autojump_clock: Clock) -> None:
     async with running() as net:
         nodes = await swarm(net, 2)
-        assert await nodes[0].kad.put_value(KEY, b"1") == ProvideResult(KEY, 1, 1)
-        assert await nodes[1].kad.get_value(KEY) == b"1"
-        assert await nodes[1].kad.get_value(b"/v/other") is None
+        assert await nodes[0].kad.put_record(KEY, b"1") == RecordPut(KEY, 1, 1, 1)
+        assert await best(nodes[1]) == b"1"
         net.swarm.kill(nodes[1].peer)
-        assert (await nodes[0].kad.put_value(KEY, b"2")).stored == 0
+        with pytest.raises(QuorumError) as caught:
+            await nodes[0].kad.put_record(KEY, b"2")
+        assert caught.value.put is not None
+        assert caught.value.put.stored == 0
 
 
 @pytest.mark.parametrize(("quorum", "needed"), [("one", 1), ("majority", 3), ("all", 5), (4, 4)])
@@ -155,7 +163,7 @@ async def test_authors_over_the_limit_of_a_key_are_refused(autojump_clock: Clock
             await nodes[0].kad.put_record(KEY, b"author %d:1" % number)
         with pytest.raises(QuorumError, match="0 of 1"):
             await nodes[0].kad.put_record(KEY, b"author 16:9")
-        assert await nodes[1].kad.get_value(KEY) != b"author 16:9"
+        assert await best(nodes[1]) != b"author 16:9"
 
 
 async def test_a_quorum_ends_the_search(autojump_clock: Clock) -> None:
@@ -164,8 +172,8 @@ async def test_a_quorum_ends_the_search(autojump_clock: Clock) -> None:
         await nodes[1].kad.put_record(KEY, b"1")
         net.swarm.stall(nodes[5].peer)
         start = trio.current_time()
-        assert await nodes[2].kad.get_value(KEY, quorum=3) == b"1"
-        assert await nodes[2].kad.get_value(KEY, quorum="one") == b"1"
+        assert await best(nodes[2]) == b"1"
+        assert await best(nodes[2], "one") == b"1"
         assert trio.current_time() == start
 
 
@@ -207,7 +215,8 @@ async def test_what_cannot_be_put(autojump_clock: Clock) -> None:
             await node.kad.put_record(b"/v/" + bytes(78), b"1")
         with pytest.raises(UsageError, match="quorum"):
             await node.kad.put_record(KEY, b"1", quorum=0)
-        assert await node.kad.put_value(KEY, b"2") == ProvideResult(KEY, 0, 0)
+        with pytest.raises(QuorumError):
+            await node.kad.put_record(KEY, b"2")
         with pytest.raises(UsageError, match="newer"):
             await node.kad.put_record(KEY, b"1")
         assert await node.values.count() == 1

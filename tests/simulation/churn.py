@@ -68,7 +68,9 @@ class Churn:
         if node.peer not in self._spared and leaves_at < self._until:
             engine.at(leaves_at, lambda: self._replace(node))
         if self._real:
-            engine.after(self._swarm.conditions.refresh_s * self._rng.random(), Upkeep(self._swarm, node).tick)
+            engine.after(
+                self._swarm.conditions.refresh_s * self._rng.random(), Upkeep(self._swarm, node, self._until).tick
+            )
 
     def _replace(self, node: Node) -> None:
         self._swarm.kill(node)

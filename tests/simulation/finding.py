@@ -69,8 +69,12 @@ def search(swarm: Swarm, keys: Sequence[bytes], count: int, gone: float = 0.0) -
 def after_deaths(
     size: int, share: float, *, keys: int, searches: int, seed: int, conditions: Conditions | None = None
 ) -> FindFigures:
-    """Records are published, then so large a share dies at one blow, and with stale tables the search begins."""
+    """Records are published, then so large a share dies at one blow, and with stale tables the search begins.
+
+    Nobody asks after peers in doubt, so that tables stay as stale as they can be.
+    """
     swarm = Swarm(size, seed, conditions)
+    swarm.network.asks_doubted = False
     providers = publish(swarm, keys)
     swarm.kill_share(share, list(providers.values()))
     return search(swarm, list(providers), searches, share)
@@ -94,6 +98,7 @@ def after_interval(
     exponential.
     """
     swarm = Swarm(size, seed, conditions)
+    swarm.network.asks_doubted = real
     providers = publish(swarm, keys)
     interval_s = swarm.conditions.republish_s
     spared = list(providers.values())

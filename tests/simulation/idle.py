@@ -34,30 +34,32 @@ class IdleFigures:
 def idle(size: int, hours: float, seed: int, conditions: Conditions | None = None) -> IdleFigures:
     """Let `size` nodes keep their tables fresh for an hour that does not count, and for `hours`, which do."""
     swarm = Swarm(size, seed, conditions)
+    until = 3600.0 * (1 + hours)
     for node in swarm.nodes:
         for index in range(node.table.deepest + 2):
             # Refreshes of a network that has been there for long are spread over the interval.
             node.table.touch(_point_in(node, index), -swarm.rng.random() * swarm.conditions.refresh_s)
-        swarm.engine.at(swarm.rng.random() * swarm.conditions.refresh_s / _REFRESHES, Upkeep(swarm, node).tick)
+        swarm.engine.at(swarm.rng.random() * swarm.conditions.refresh_s / _REFRESHES, Upkeep(swarm, node, until).tick)
     swarm.engine.run(3600.0)
     meter = swarm.network.meter = Meter(sizes=True)
-    swarm.engine.run(3600.0 * (1 + hours))
+    swarm.engine.run(until)
     share = size * hours
     return IdleFigures(size, meter.requests / share, meter.probes / share, meter.sent_bytes / share / 3600.0)
 
 
 class Upkeep:
-    """What a real node does behind for its table: refreshes what is due, and asks after the silent."""
+    """What a real node does behind for its table until a time: refreshes what is due, and asks after the silent."""
 
-    def __init__(self, swarm: Swarm, node: Node) -> None:
+    def __init__(self, swarm: Swarm, node: Node, until: float) -> None:
         self._swarm = swarm
         self._node = node
+        self._until = until
 
     def tick(self) -> None:
         """Do it now, and again in a quarter of the interval as long as the node lives."""
         swarm, node = self._swarm, self._node
         interval_s = swarm.conditions.refresh_s
-        if not node.alive:
+        if not node.alive or swarm.engine.now >= self._until:
             return
         swarm.refresh(node, interval_s)
         limit = max(_SILENT_PEERS, len(node.table) // 2)

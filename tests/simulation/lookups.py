@@ -76,7 +76,11 @@ def look_up(swarm: Swarm, count: int, paths: int = 1) -> LookupFigures:
 
 
 def of_size(size: int, lookups: int, seed: int, paths: tuple[int, ...] = (1,)) -> list[LookupFigures]:
-    """`look_up` for each of `paths` in one warm network of `size` nodes, every one of them with its table."""
+    """`look_up` for each of `paths` in one warm network of `size` nodes, every one of them with its table.
+
+    Peers in doubt are not asked: they all live, and what it costs to ask belongs to upkeep.
+    """
     swarm = Swarm(size, seed)
+    swarm.network.asks_doubted = False
     swarm.build_tables()
     return [look_up(swarm, lookups, count) for count in paths]

@@ -88,7 +88,7 @@ class Run:
         for size in self.sizes():
             began = time.process_time()
             model[size] = Model(size, self.seed, k=NODE.k, alpha=NODE.alpha).mean_hops(self.effort.model_lookups)
-            paths = tuple(dict.fromkeys((1, NODE.disjoint_paths)))
+            paths = tuple(dict.fromkeys((1, NODE.disjoint_paths))) if size <= self.living else (1,)
             figures += lookups.of_size(size, self.effort.lookups, self.seed, paths)
             self.say(f"  {size:,} nodes: {time.process_time() - began:.0f} s of CPU, {_peak_gib():.2f} GiB")
         return report.lookups(figures, model)

@@ -29,11 +29,7 @@ class SybilFigures:
 
 
 def attack(swarm: Swarm, key: bytes, count: int, *, one_network: bool) -> list[Liar]:
-    """Put `count` liars closer to `key` than anybody, and let them call on the honest nodes near it, and on others.
-
-    Nobody is asked whether it lives meanwhile: all do, so that would only cost time.
-    """
-    swarm.network.asks_doubted = False
+    """Put `count` liars closer to `key` than anybody, and let them call on the honest nodes near it, and on others."""
     liars = [swarm.attacker(key, _ONE_NETWORK if one_network else None) for _ in range(count)]
     gang = [liar.peer for liar in liars]
     near = swarm.closest(key, _CLOSE)
@@ -42,7 +38,6 @@ def attack(swarm: Swarm, key: bytes, count: int, *, one_network: bool) -> list[L
         liar.gang = gang
         for peer in dict.fromkeys(chain(near, far)):
             swarm.network.observed(swarm.nodes[peer.index], liar.peer)
-    swarm.network.asks_doubted = True
     return liars
 
 
@@ -56,8 +51,12 @@ def around_keys(
     seed: int,
     conditions: Conditions | None = None,
 ) -> SybilFigures:
-    """`keys` keys published before and `keys` after the attack on each of them; `searches` searches for either kind."""
+    """`keys` keys published before and `keys` after the attack on each of them; `searches` searches for either kind.
+
+    Nobody is asked whether it lives: all do, so that would only cost time.
+    """
     swarm = Swarm(size, seed, conditions)
+    swarm.network.asks_doubted = False
     before = list(publish(swarm, keys))
     for key in before:
         attack(swarm, key, attackers, one_network=one_network)

@@ -25,6 +25,7 @@ def compare(size: int, lookups: int, seed: int) -> tuple[TableFigures, TableFigu
 
 
 def _look(swarm: Swarm, how: str, lookups: int) -> TableFigures:
+    swarm.network.asks_doubted = False
     counts = [node.table.counts() for node in swarm.nodes]
     buckets = tuple(mean(bucket) for bucket in zip(*counts, strict=True))
     known = [_neighbours_known(swarm, index) for index in range(len(swarm.nodes))]

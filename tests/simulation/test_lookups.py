@@ -39,6 +39,7 @@ def test_without_loss_every_lookup_ends_with_the_true_closest() -> None:
 def test_hops_are_those_of_a_model_that_knows_the_whole_network() -> None:
     model = Model(_NODES, 1, k=NODE.k, alpha=NODE.alpha).mean_hops(400)
     swarm = Swarm(_NODES, 1)
+    swarm.network.asks_doubted = False
     for paths in (1, NODE.disjoint_paths):
         figures = lookups.look_up(swarm, 200, paths)
         assert figures.hops == pytest.approx(model, rel=_HOPS_WITHIN)

@@ -11,7 +11,7 @@ from chiral.kad.key import KadKey
 from tests.simulation.population import Peer, Population, Ring, remembered_points
 
 
-@pytest.fixture()
+@pytest.fixture
 def population() -> Population:
     return Population(200, random.Random(1))
 
