@@ -139,7 +139,7 @@ class RoutingTable:
         if len(found) < count:
             # All of these share exactly `near` bits with the key, so only sorting them together gives their order.
             found += self._nearest(key, [i for i in self._buckets if i > near], count - len(found))
-        for index in range(near - 1, -1, -1):
+        for index in sorted((i for i in self._buckets if i < near), reverse=True):
             if len(found) >= count:
                 break
             found += self._nearest(key, [index], count - len(found))

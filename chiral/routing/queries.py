@@ -69,7 +69,8 @@ class Queries:
         with self._counter.counting() as outcome, self._timed(lookup):
             with trio.move_on_after(self._settings.query_timeout_s):
                 await self._run(_Drive(lookup, request, on_answer, desperate))
-            outcome.succeeded = bool(lookup.closest(1))
+            # With nobody to ask there was no lookup to fail: a first node of a swarm is alone for a while.
+            outcome.succeeded = bool(lookup.closest(1)) or not lookup.asked
         if not lookup.finished:
             lookup.stop()
         for peer in lookup.stalled:

@@ -103,6 +103,8 @@ class _Session:
         if not self._inbox.waiting or len(self._records) >= self._limits.provider_batch:
             await self._store()
         try:
+            if self._inbox.waiting:  # nothing is waited for, and a deadline costs more than all the rest
+                return await self._inbox.next()
             with trio.move_on_after(self._limits.idle_s):
                 return await self._inbox.next()
         except RemoteError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from tests.simulation.figures import mean, quantile
 from tests.simulation.seek import Seek
@@ -38,7 +39,7 @@ def spread(swarm: Swarm, count: int, do: Callable[[int], None], apart_s: float =
     """Do something `count` times, a little apart, and run until nothing goes on any more."""
     start = swarm.engine.now
     for number in range(count):
-        swarm.engine.at(start + number * apart_s, lambda number=number: do(number))  # type: ignore[misc]
+        swarm.engine.at(start + number * apart_s, partial(do, number))
     swarm.engine.run()
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tests.simulation import finding, idle, lookups, report, sybil, tables, traffic
 from tests.simulation.conditions import NODE, Conditions
+from tests.simulation.finding import FindFigures
 from tests.simulation.model import Model
 from tests.simulation.population import remembered_points
 
@@ -98,10 +99,22 @@ class Run:
         effort = self.effort
         for share in (0.0, 0.1, 0.3, 0.5):
             name = f"{share:.0%} died at once" if share else "nothing"
-            named.append((name, self._found(finding.after_deaths(self.living, share, **self._searches()), name)))
+            named.append(
+                (
+                    name,
+                    self._found(
+                        finding.after_deaths(
+                            self.living, share, keys=effort.keys, searches=effort.searches, seed=self.seed
+                        ),
+                        name,
+                    ),
+                )
+            )
         for share in (0.3, 0.5):
             name = f"12 h of churn, {share:.0%} replaced, tables not kept"
-            figure = finding.after_interval(self.living, share, real=False, **self._searches())
+            figure = finding.after_interval(
+                self.living, share, real=False, keys=effort.keys, searches=effort.searches, seed=self.seed
+            )
             named.append((name, self._found(figure, name)))
         if effort.living:
             name = "12 h of churn, 30% replaced, real joins and refreshes"
@@ -111,10 +124,7 @@ class Run:
             named.append((name, self._found(figure, name)))
         return report.finding(named)
 
-    def _searches(self) -> dict[str, int]:
-        return {"keys": self.effort.keys, "searches": self.effort.searches, "seed": self.seed}
-
-    def _found(self, figure: finding.FindFigures, name: str) -> finding.FindFigures:
+    def _found(self, figure: FindFigures, name: str) -> FindFigures:
         self.say(f"  {name}: {figure.found} of {figure.searches}")
         return figure
 
@@ -139,7 +149,7 @@ class Run:
 
     def traffic(self) -> str:
         idling = [idle.idle(size, 1.0, self.seed) for size in self.effort.idle_sizes]
-        priced = traffic.prices(self.living, self.effort.sweeps, 200, self.seed)
+        priced = traffic.prices(self.living, self.effort.sweeps, min(200, self.effort.lookups), self.seed)
         return (
             f"{report.idling(idling)}\n\nA node's day in a network of {self.living:,} nodes, with "
             f"{report.SEARCHES_A_DAY} searches; its upkeep is computed from the line through the figures above.\n\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from chiral.kad.key import KadKey, raw_key_sharing_prefix
 from chiral.kad.messages import Message, MessageType
@@ -202,7 +203,7 @@ def grown(size: int, seed: int, conditions: Conditions | None = None, *, apart_s
         swarm.join(node, bootstrap)
 
     for number, node in enumerate(swarm.nodes):
-        swarm.engine.at(number * apart_s, lambda node=node: enter(node))
+        swarm.engine.at(number * apart_s, partial(enter, node))
     swarm.engine.run()
     return swarm
 

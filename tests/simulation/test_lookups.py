@@ -41,7 +41,7 @@ def test_hops_are_those_of_a_model_that_knows_the_whole_network() -> None:
     swarm = Swarm(_NODES, 1)
     swarm.network.asks_doubted = False
     for paths in (1, NODE.disjoint_paths):
-        figures = lookups.look_up(swarm, 200, paths)
+        figures = lookups.look_up(swarm, 150, paths)
         assert figures.hops == pytest.approx(model, rel=_HOPS_WITHIN)
 
 
@@ -57,7 +57,7 @@ def test_a_lookup_of_the_model_ends_with_the_nearest_of_all() -> None:
 
 
 def test_joining_by_messages_gives_the_tables_of_a_warm_start() -> None:
-    warm, joined = tables.compare(100, 30, 1)
+    warm, joined = tables.compare(80, 30, 1)
     for one, other in zip(warm.buckets[:5], joined.buckets[:5], strict=True):
         assert other == pytest.approx(one, rel=0.1)
     assert joined.neighbours == pytest.approx(warm.neighbours, abs=1.0)

@@ -10,8 +10,22 @@ from interop.bench.record import BEGIN, END
 from tests.simulation.__main__ import PAGE, main
 from tests.simulation.conditions import Conditions
 from tests.simulation.figures import Fit, mean, quantile
-from tests.simulation.programme import SECTIONS, Run
+from tests.simulation.programme import SECTIONS, Effort, Run
 from tests.simulation.record import sections_of
+
+_TINY = Effort(10, 10, 20, 4, 4, 20, (6, 12), 0, (10, 100))
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.simulation.__main__.QUICK", _TINY)
+
+
+def test_every_section_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--nodes", "60", "--quick"]) == 0
+    printed = capsys.readouterr().out
+    assert [line[4:] for line in printed.splitlines() if line.startswith("### ")] == list(SECTIONS.values())
+    assert "| 30% died at once |" in printed
 
 
 def test_one_section_is_printed_and_recorded_and_the_others_stay(
@@ -37,7 +51,7 @@ def test_the_page_has_a_place_for_every_section() -> None:
 
 
 def test_sizes_grow_to_the_one_that_was_asked() -> None:
-    run = Run(100_000, 1, None, print)  # type: ignore[arg-type]
+    run = Run(100_000, 1, _TINY, print)
     assert run.sizes() == [100, 300, 1_000, 3_000, 10_000, 100_000]
     assert run.living == 10_000
 

@@ -56,7 +56,7 @@ def test_a_sybil_is_as_close_as_was_asked_and_in_its_network(population: Populat
     within = Ring(population.peers).closest(target, 1)[0].point ^ target.value
     sybil = population.add_near(target, within, b"\x05\x06\x07")
     assert sybil.point ^ target.value < within
-    assert sybil.groups == {b"\x04\x05\x06\x07"}
+    assert sybil.groups == frozenset([b"\x04\x05\x06\x07"])
     assert population.add_near(target, within).groups is None
 
 

@@ -32,7 +32,7 @@ def test_a_sweep_places_keys_rightly_with_few_lookups() -> None:
 
 
 def test_an_idle_network_is_nearly_silent() -> None:
-    small, large = idle(20, 0.5, 1), idle(40, 0.5, 1)
+    small, large = idle(10, 0.5, 1), idle(25, 0.5, 1)
     assert 0 < small.bytes_second < large.bytes_second < 2_000
     assert large.probes_hour <= large.requests_hour
-    assert upkeep([small, large], 40).requests == pytest.approx(24 * large.requests_hour)
+    assert upkeep([small, large], 25).requests == pytest.approx(24 * large.requests_hour)

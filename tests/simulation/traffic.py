@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from chiral.kad.messages import Message, MessageType, encode_message
 from chiral.kad.sweep import Sweep
@@ -93,7 +94,7 @@ def prices(size: int, sweeps: tuple[int, ...], lookups: int, seed: int, conditio
     swarm = Swarm(size, seed, conditions)
     swarm.network.asks_doubted = False
     lookup = metered(swarm, lambda: look_up(swarm, lookups, paths=1), lookups)
-    keys = list(publish(swarm, lookups // 4))
+    keys = list(publish(swarm, max(1, lookups // 4)))
     found = metered(swarm, lambda: search(swarm, keys, lookups), lookups)
     announced = tuple(announce(swarm, swarm.pick(), count) for count in sweeps)
     node = swarm.pick()
@@ -111,7 +112,7 @@ def announce(swarm: Swarm, node: Node, count: int) -> Announced:
     def take() -> None:
         places.update((key, group.peers) for group in sweep.groups() for key in group.keys)
 
-    def learn(seek: Seek, raw: bytes) -> None:
+    def learn(raw: bytes, seek: Seek) -> None:
         everyone = seek.lookup.saw_everyone
         sweep.learnt(raw, seek.found, complete=True, everyone=everyone)
 
@@ -121,7 +122,7 @@ def announce(swarm: Swarm, node: Node, count: int) -> Announced:
             looked += len(wanted)
             for raw in wanted:
                 seeds = [peer for peer in sweep.nearby(raw) if isinstance(peer, Peer)]
-                swarm.seek(node, raw, lambda seek, raw=raw: learn(seek, raw), seeds=seeds, paths=1)  # type: ignore[misc]
+                swarm.seek(node, raw, partial(learn, raw), seeds=seeds, paths=1)
             swarm.engine.run()
         take()
 
