@@ -29,7 +29,8 @@ class Connection:
         self.limits = limits or YamuxLimits()
         self._table = StreamTable(self.limits, initiator=initiator)
         self._outbox = Outbox(self.limits.control_backlog_frames, self._finished)
-        self._liveness = Liveness(self.limits.ping_interval_s, self.limits.ping_timeout_s, now)
+        quiet_s = self.limits.quiet_s(initiator=initiator)
+        self._liveness = Liveness(self.limits.ping_interval_s, self.limits.ping_timeout_s, now, quiet_s=quiet_s)
         self._receiver = Receiver(self.limits, self._table, self._outbox, self._liveness, now)
 
     @property
@@ -107,7 +108,7 @@ class Connection:
         """
         if self._liveness.is_gone(now):
             raise SilentPeerError(f"the peer answered nothing for {self.limits.ping_timeout_s:g} s")
-        value = self._liveness.ping(now)
+        value = self._liveness.ping(now, idle=not self.stream_count)
         if value is not None:
             self._outbox.control(PING, SYN, SESSION_ID, value)
         for stream in [stream for stream, until in self._table.lingering.items() if until <= now]:

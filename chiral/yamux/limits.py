@@ -35,6 +35,7 @@ class YamuxLimits:
     control_backlog_frames: int = 8192
     """Answers (pongs, resets, window updates) that wait for a peer which does not read; above it, it is cut off."""
     ping_interval_s: float = 10.0
+    """Between pings while streams are open; without any it is half as long again after the last sign of life."""
     ping_timeout_s: float = 10.0
     """Silence after a ping for this long means the peer is gone."""
     linger_s: float = 10.0
@@ -59,3 +60,7 @@ class YamuxLimits:
             raise ValueError(f"new_window_bytes is between {INITIAL_WINDOW_BYTES} and max_stream_window_bytes")
         if self.send_backlog_bytes < 1 or self.ping_interval_s <= 0 or self.ping_timeout_s <= 0:
             raise ValueError("backlogs and times are above zero")
+
+    def quiet_s(self, *, initiator: bool) -> float:
+        """After so long without a sign of life an idle connection is pinged; by who was dialled only later."""
+        return self.ping_interval_s * (1.5 if initiator else 1.8)

@@ -9,12 +9,17 @@ RTT_WEIGHT = 0.25
 
 
 class Liveness:
-    """Pings every `interval_s`; the peer is gone when a ping is unanswered and nothing came for `timeout_s`."""
+    """Pings every `interval_s`; the peer is gone when a ping is unanswered and nothing came for `timeout_s`.
 
-    __slots__ = ("_heard", "_interval_s", "_next_ping", "_timeout_s", "_value", "_waiting_since", "rtt_s")
+    On an idle connection it pings after `quiet_s` in which nothing came: where both sides wait differently long, the
+    ping of one is the sign of life that spares the other its own.
+    """
 
-    def __init__(self, interval_s: float, timeout_s: float, now: float) -> None:
+    __slots__ = ("_heard", "_interval_s", "_next_ping", "_quiet_s", "_timeout_s", "_value", "_waiting_since", "rtt_s")
+
+    def __init__(self, interval_s: float, timeout_s: float, now: float, *, quiet_s: float = 0.0) -> None:
         self._interval_s = interval_s
+        self._quiet_s = quiet_s
         self._timeout_s = timeout_s
         self._value = 0
         self._waiting_since: float | None = None
@@ -31,9 +36,15 @@ class Liveness:
         waiting = self._waiting_since
         return waiting is not None and now - max(waiting, self._heard) >= self._timeout_s
 
-    def ping(self, now: float) -> int | None:
-        """The value of the ping to send now, or None if none is due; one at a time is on its way."""
+    def ping(self, now: float, *, idle: bool = False) -> int | None:
+        """The value of the ping to send now, or None if none is due; one at a time is on its way.
+
+        The first is always sent: it measures the round trip, which windows grow by.
+        """
         if self._waiting_since is not None or now < self._next_ping:
+            return None
+        if idle and self._value and now < self._heard + self._quiet_s:
+            self._next_ping = self._heard + self._quiet_s
             return None
         self._value = self._value % MAX_UINT32 + 1
         self._waiting_since = now

@@ -468,6 +468,7 @@ def test_ids_run_out() -> None:
 
 def test_pings_measure_and_keep_alive() -> None:
     link = Link()
+    link.dialler.open_stream()
     assert link.dialler.tick(0.0) == 10.0
     assert sent(link.dialler) == [(PING, SYN, 0, 1)]
     link.dialler.receive(header(PING, ACK, 0, 1), 0.2)
@@ -480,6 +481,20 @@ def test_pings_measure_and_keep_alive() -> None:
     assert isinstance(event, RoundTripMeasured)
     assert event.rtt_s == pytest.approx(0.6)
     assert link.dialler.rtt_s == pytest.approx(0.3)
+
+
+def test_an_idle_connection_is_pinged_when_nothing_came_for_long() -> None:
+    machine = connection(initiator=True)
+    machine.tick(0.0)
+    assert sent(machine) == [(PING, SYN, 0, 1)]
+    machine.receive(header(PING, ACK, 0, 1), 0.2)
+    assert machine.tick(10.0) == pytest.approx(15.2)
+    machine.receive(header(PING, SYN, 0, 7), 14.0)
+    assert sent(machine) == [(PING, ACK, 0, 7)]
+    assert machine.tick(15.2) == 29.0
+    assert not machine.has_output
+    machine.tick(29.0)
+    assert sent(machine) == [(PING, SYN, 0, 2)]
 
 
 def test_a_silent_peer_is_given_up() -> None:

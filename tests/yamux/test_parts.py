@@ -133,3 +133,34 @@ def test_new_windows_shrink_as_the_budget_runs_low() -> None:
     budget.start_bytes = 1024 * 1024
     assert [budget.start() for _ in range(4)] == [1024 * 1024, 512 * 1024, 256 * 1024, 256 * 1024]
     assert budget.free_bytes == 0
+
+
+def test_an_idle_connection_is_pinged_by_one_side_alone() -> None:
+    ours, theirs = (Liveness(10.0, 10.0, 0.0, quiet_s=quiet_s) for quiet_s in (15.0, 18.0))
+    pings = [0, 0]
+    for now in range(600):
+        for side, (sender, receiver) in enumerate([(ours, theirs), (theirs, ours)]):
+            value = sender.ping(float(now), idle=True)
+            if value is not None:
+                pings[side] += 1
+                receiver.heard(float(now))
+                sender.heard(float(now))
+                assert sender.answered(value, float(now)) == 0.0
+    assert pings == [600 // 15, 1]
+
+
+def test_the_silent_peer_of_an_idle_connection_is_noticed_in_half_a_minute() -> None:
+    limits = YamuxLimits()
+    for initiator in (True, False):
+        liveness = Liveness(
+            limits.ping_interval_s, limits.ping_timeout_s, 0.0, quiet_s=limits.quiet_s(initiator=initiator)
+        )
+        value = liveness.ping(0.0, idle=True)
+        assert value is not None
+        liveness.heard(0.0)
+        liveness.answered(value, 0.0)
+        now = 0.0
+        while not liveness.is_gone(now):
+            liveness.ping(now, idle=True)
+            now = max(now + 0.001, liveness.deadline(now))
+        assert now < 30.0
