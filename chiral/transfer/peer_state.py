@@ -64,9 +64,14 @@ class PeerState:
         return self.doubted_until <= now
 
     def vouched_for(self) -> bool:
-        """It is said to hold the content; whether that raises the trust in it."""
-        if self.gone or self.lacks or self.doubted_until < math.inf:
+        """A search names it as a holder; whether that raises the trust in it.
+
+        What it lacked before it may hold by now, so that is asked of it again; searches are few, so it cannot go on.
+        """
+        if self.gone or not (self.lacks or self.doubted_until):
             return False
+        self.lacks.clear()
+        self.lacked_in_row = 0
         self.doubted_until = 0.0
         return True
 

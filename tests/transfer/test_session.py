@@ -217,6 +217,19 @@ class TestLacking:
         assert not run.stuck()
         assert run.next_requests(0.0) == [("b", 0)]
 
+    def test_one_that_a_search_names_again_is_asked_for_what_it_lacked(self) -> None:
+        run = session(range(2))
+        assert run.add_peer("a", 0.0)
+        assert not run.add_peer("a", 0.0), "nothing new"
+        run.next_requests(0.0)
+        run.failed("a", 0, Failure.LACKED, 0.0)
+        run.failed("a", 1, Failure.LACKED, 0.0)
+        assert run.stuck()
+        assert not run.add_peer("a", 0.1, claims=False)
+        assert run.add_peer("a", 0.1)
+        assert not run.stuck()
+        assert run.next_requests(0.1) == [("a", 0), ("a", 1)]
+
     def test_stuck_is_known_while_later_blocks_still_come(self) -> None:
         run = session(range(8))
         run.add_peer("a", 0.0)
