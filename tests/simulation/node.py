@@ -87,15 +87,15 @@ class Node:
 
     def serve(self, sender: Peer, request: Message) -> Message | None:
         """The answer to `request`; None if it calls for none."""
-        todo = plan(request, sender)
-        if isinstance(todo, Echo):
+        wanted = plan(request, sender)
+        if isinstance(wanted, Echo):
             return request
-        if isinstance(todo, KeepProvider):
-            self.keep(todo.key, sender)
+        if isinstance(wanted, KeepProvider):
+            self.keep(wanted.key, sender)
             return None
-        assert isinstance(todo, FindPeers | FindProviders), "values are not simulated"
-        held = (self.records or {}).get(todo.key, ()) if isinstance(todo, FindProviders) else ()
-        return answer(request, closer=self._closer(sender, todo.key), providers=[peer.entry for peer in held])
+        assert isinstance(wanted, FindPeers | FindProviders), "values are not simulated"
+        held = (self.records or {}).get(wanted.key, ()) if isinstance(wanted, FindProviders) else ()
+        return answer(request, closer=self._closer(sender, wanted.key), providers=[peer.entry for peer in held])
 
     def keep(self, key: bytes, provider: Peer) -> None:
         """Keep that `provider` has `key`."""

@@ -91,6 +91,7 @@ class Run:
             model[size] = Model(size, self.seed, k=NODE.k, alpha=NODE.alpha).mean_hops(self.effort.model_lookups)
             paths = tuple(dict.fromkeys((1, NODE.disjoint_paths))) if size <= self.living else (1,)
             figures += lookups.of_size(size, self.effort.lookups, self.seed, paths)
+            gc.collect()  # one network goes before the next comes
             self.say(f"  {size:,} nodes: {time.process_time() - began:.0f} s of CPU, {_peak_gib():.2f} GiB")
         return report.lookups(figures, model)
 
@@ -125,6 +126,7 @@ class Run:
         return report.finding(named)
 
     def _found(self, figure: FindFigures, name: str) -> FindFigures:
+        gc.collect()  # one network goes before the next comes
         self.say(f"  {name}: {figure.found} of {figure.searches}")
         return figure
 

@@ -84,11 +84,20 @@ def finding(named: Sequence[tuple[str, FindFigures]]) -> str:
 
 def sybils(figures: Sequence[SybilFigures]) -> str:
     """Searches under attackers around the key."""
-    head = ["attackers", "their networks", "paths", "searches", "found, published before", "found, published after"]
+    head = [
+        "nodes",
+        "attackers",
+        "their networks",
+        "paths",
+        "searches",
+        "found, published before",
+        "found, published after",
+    ]
     return table(
         head,
         (
             [
+                f"{figure.nodes:,}",
                 str(figure.attackers),
                 "one /24" if figure.one_network else "as many",
                 str(figure.paths),
