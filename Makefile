@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo run build test test-unit test-interop test-long check bench interop lock clean
+.PHONY: help demo run build test test-unit test-interop test-long check bench interop simulate lock clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -42,12 +42,18 @@ test-unit: $(READY)
 
 test-interop: $(READY)
 	@$(BIN)/python -m interop.build
-	@$(BIN)/python -m pytest -q interop
+	@$(BIN)/python -m pytest -q interop --deselect interop/test_dht_swarm.py::test_fifty_nodes
 
-test-long: $(READY) ## the whole of the long scenarios: full matrix, long fuzzing, soak
+test-long: $(READY) ## the whole of the long scenarios: full matrix, swarms, long fuzzing, soak of 20 GiB
 	@$(BIN)/python -m interop.build
 	@$(BIN)/python -m interop.matrix
+	@$(BIN)/python -m pytest -q interop/test_dht_swarm.py
 	@$(BIN)/python -m tests.fuzz.wire --seconds 600
+	@$(BIN)/python -m tests.fuzz.dht --seconds 600
+	@$(BIN)/python -m interop.soak --gib 20
+
+simulate: $(READY) ## the DHT with 100,000 nodes in one process: some fifteen minutes
+	@$(BIN)/python -m tests.simulation --full
 
 interop: $(READY) ## the full matrix of Python, Rust and Go peers, printed
 	@$(BIN)/python -m interop.build
