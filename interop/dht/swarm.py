@@ -18,7 +18,7 @@ from interop.dht.truth import REPLICATION, closest, neighbours
 from interop.kinds import BUILT, Kind
 from interop.line_peer import LinePeer, open_line_peer
 
-SETTLE_S = 60.0
+SETTLE_S = 180.0
 HOLD_S = 10.0
 """A record without addresses is kept once identify has told them, seconds after its provider is done."""
 NEIGHBOURS = REPLICATION - 1
@@ -75,7 +75,7 @@ class DhtSwarm:
         return holding
 
     async def settled(self) -> None:
-        """Return once every peer knows the peers closest to itself; raises `PeerError` if that takes a minute."""
+        """Return once every peer knows the peers closest to itself; raises `PeerError` if that takes minutes."""
         missing: dict[str, list[str]] = {}
         with trio.move_on_after(SETTLE_S):
             while True:
