@@ -69,9 +69,7 @@ class Assembly:
             _new_queries(ports, settings, protocol, self.counter, self.latencies)
             for protocol in dict.fromkeys(settings.protocols)
         )
-        self.responder = Responder(
-            Stores(ports.providers, shelf, self.own), connections, self.watch, clock, settings
-        )
+        self.responder = Responder(Stores(ports.providers, shelf, self.own), connections, self.watch, clock, settings)
         self.announcer = Announcer(self.queries, self.own, clock, settings)
         cache = ProviderCache(ttl_s=settings.provider_cache_s, limit=settings.provider_cache_records)
         self.searches = SearchParts(self.queries, self.responder, cache, clock)
