@@ -68,6 +68,18 @@ class UploadCutError(UsageError):
     code = "upload_cut"
 
 
+class PinnedError(UsageError):
+    """What is pinned is not removed; the message names the pin."""
+
+    code = "pinned"
+
+
+class CollectionBusyError(UsageError):
+    """One collection goes on at a time, and one does."""
+
+    code = "collection_busy"
+
+
 class ForbiddenError(ChiralError):
     """Not done for this caller, or not with this path."""
 

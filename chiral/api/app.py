@@ -8,7 +8,21 @@ import chiral
 from chiral.api import faults
 from chiral.api.context import ApiContext
 from chiral.api.faults import Fault
-from chiral.api.routes import blocks, content, dht, files, peers, status, values
+from chiral.api.routes import (
+    blocks,
+    catalogue,
+    collection,
+    content,
+    dag,
+    dht,
+    files,
+    peers,
+    pins,
+    status,
+    store,
+    values,
+    versions,
+)
 
 PREFIX = "/api/v1"
 
@@ -26,7 +40,21 @@ def create_app(context: ApiContext) -> FastAPI:
     app.state.context = context
     faults.install(app)
     every = APIRouter(prefix=PREFIX, responses={"default": {"model": Fault, "description": "What went wrong"}})
-    for module in (files, content, blocks, peers, dht, values, status):
+    for module in (
+        files,
+        content,
+        blocks,
+        dag,
+        peers,
+        dht,
+        values,
+        status,
+        store,
+        catalogue,
+        versions,
+        pins,
+        collection,
+    ):
         every.include_router(module.router)
     app.include_router(every)
     return app

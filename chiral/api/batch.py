@@ -17,6 +17,7 @@ from chiral.api.faults import fault_of
 from chiral.api.local_path import files_to_read
 from chiral.api.records import AddedFile, BatchCount, BatchItem
 from chiral.errors import ChiralError
+from chiral.files.add_options import DEFAULT_OPTIONS, AddOptions
 
 if TYPE_CHECKING:
     from chiral.api.surface import ServedFiles
@@ -43,8 +44,15 @@ Group = list[tuple[int, Path]]
 class Batch:
     """One request's files: `(path, name)` each. A file that fails stops no other."""
 
-    def __init__(self, files: ServedFiles, asked: Sequence[tuple[str, str]], data_dir: Path) -> None:
+    def __init__(
+        self,
+        files: ServedFiles,
+        asked: Sequence[tuple[str, str]],
+        data_dir: Path,
+        options: AddOptions = DEFAULT_OPTIONS,
+    ) -> None:
         self._files = files
+        self._options = options
         self._asked = asked
         self._data_dir = data_dir
         self._outcomes: list[BatchItem | None] = [None] * len(asked)
@@ -112,7 +120,8 @@ class Batch:
     async def _add_small(self, group: Group) -> list[FileAdded | None]:
         """Add the files as one; those it could not be done for are None, and are to be added one by one."""
         try:
-            return await self._files.add_small([(path, self._asked[index][1]) for index, path in group])
+            asked = [(path, self._asked[index][1]) for index, path in group]
+            return await self._files.add_small(asked, options=self._options)
         except ChiralError:
             return [None] * len(group)
 
@@ -127,7 +136,8 @@ class Batch:
             sink.progress(self._done_bytes, self._total_bytes)
 
         try:
-            added = await self._files.add_path(path, name=self._asked[index][1], progress=progress)
+            name = self._asked[index][1]
+            added = await self._files.add_path(path, name=name, progress=progress, options=self._options)
             return BatchItem(added=AddedFile.of(added))
         except Exception as error:  # it is told of in the file's item, and the other files go on
             return BatchItem(error=fault_of(error))

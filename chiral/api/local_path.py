@@ -165,6 +165,33 @@ def _outside(real: Path, home: Path) -> None:
         raise ForbiddenError(f"{real} lies in the node's own data directory", hint="copy it elsewhere first")
 
 
+def identities_in(data_dir: Path) -> frozenset[tuple[int, int]]:
+    """Device and inode of `data_dir` and of all that is in it. Blocks; what is gone meanwhile is left out."""
+    found: set[tuple[int, int]] = set()
+    for folder, _, names in os.walk(data_dir):
+        for name in (os.curdir, *names):
+            try:
+                state = os.lstat(os.path.join(folder, name))
+            except OSError:
+                continue
+            found.add((state.st_dev, state.st_ino))
+    return frozenset(found)
+
+
+def path_to_read(text: str, data_dir: Path) -> Path:
+    """The absolute path `text`, which is there and not in `data_dir`; a symbolic link keeps its own name.
+
+    Raises as `file_to_read`, but takes anything that can be looked at.
+    """
+    path = _absolute(text)
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise unreadable(path, error) from error
+    _outside(real, data_dir.resolve())
+    return path
+
+
 def _linked_inside(state: os.stat_result, data_dir: Path) -> bool:
     for folder, _, names in os.walk(data_dir):
         for name in names:

@@ -17,6 +17,7 @@ DEFAULT_TIMEOUT_S = 60.0
 MAX_TIMEOUT_S = 86_400.0
 MAX_PAGE = 1000
 MAX_TEXT = 512
+MAX_PATH = 4096
 
 
 def _cid(cid: Annotated[str, Path(max_length=MAX_TEXT, description="a CID as text")]) -> CID:
@@ -44,6 +45,21 @@ def dht_key(text: str) -> bytes:
         ) from error
 
 
+def below(text: str) -> tuple[str, ...]:
+    """The names that a path below a CID is made of; raises `UsageError` for what leads up."""
+    names = tuple(name for name in text.split("/") if name not in ("", "."))
+    if ".." in names:
+        raise UsageError(f"{text[:80]!r} leads up", hint="give the path from the CID down")
+    return names
+
+
+def _path_below(
+    path: Annotated[str, Query(max_length=MAX_PATH, description="from the CID down")] = "",
+) -> tuple[str, ...]:
+    return below(path)
+
+
+PathBelow = Annotated[tuple[str, ...], Depends(_path_below)]
 TextInPath = Annotated[str, Path(max_length=MAX_TEXT)]
 CidInPath = Annotated[CID, Depends(_cid)]
 After = Annotated[bytes, Depends(_after)]

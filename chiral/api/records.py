@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from chiral.api.faults import Fault
 from chiral.block.cid import CID
 from chiral.host.addresses import address_text
-from chiral.interface.catalogue import FileRecord
+from chiral.interface.catalogue import FileRecord, Kind
 from chiral.interface.peer import PeerId, PeerInfo
 from chiral.interface.routing import ProvideResult
 from chiral.interface.streams import ConnectionInfo
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class AddedFile(BaseModel):
-    """A file that was added. `size` in bytes; `dag_cid` once the node makes DAG roots."""
+    """A file that was added. `size` in bytes; `cid` is its Chiral root, `dag_cid` the root of its UnixFS DAG.
+
+    `new_blocks` of its chunks, of `new_bytes` together, were not here before; `known` is whether the file was.
+    """
 
     cid: str
     dag_cid: str | None
@@ -28,6 +31,8 @@ class AddedFile(BaseModel):
     size: int
     chunks: int
     new_blocks: int
+    new_bytes: int
+    known: bool
 
     @classmethod
     def of(cls, added: FileAdded) -> Self:
@@ -38,6 +43,8 @@ class AddedFile(BaseModel):
             size=added.size,
             chunks=added.chunks,
             new_blocks=added.new_blocks,
+            new_bytes=added.new_bytes,
+            known=added.known,
         )
 
 
@@ -56,7 +63,10 @@ class BatchCount(BaseModel):
 
 
 class SavedFile(BaseModel):
-    """A file that was fetched into a local path, whole and verified. `providers` is how many peers gave blocks."""
+    """What was fetched into a local path, whole and verified. `providers` is how many peers gave blocks.
+
+    `files` counts those of a directory; null for a file.
+    """
 
     cid: str
     name: str
@@ -64,6 +74,7 @@ class SavedFile(BaseModel):
     path: str
     providers: int
     seconds: float
+    files: int | None = None
 
     @classmethod
     def of(cls, saved: FileSaved) -> Self:
@@ -74,14 +85,19 @@ class SavedFile(BaseModel):
             path=as_text(saved.path),
             providers=saved.providers,
             seconds=round(saved.seconds, 6),
+            files=saved.files,
         )
 
 
 class FileEntry(BaseModel):
-    """A file of the catalogue. Times in Unix seconds; `name` and `created_at` are what its maker claimed."""
+    """A file of the catalogue, or a directory or other DAG (`kind`), whose `cid` is that of its DAG.
+
+    Times in Unix seconds; `name` and `created_at` are what its maker claimed.
+    """
 
     cid: str
     dag_cid: str | None
+    kind: Kind
     name: str
     size: int
     chunks: int
@@ -93,6 +109,7 @@ class FileEntry(BaseModel):
         return cls(
             cid=str(record.root),
             dag_cid=None if record.dag_root is None else str(record.dag_root),
+            kind=record.kind,
             name=as_text(record.name),
             size=record.size,
             chunks=record.chunks,

@@ -18,15 +18,24 @@ from chiral.interface.values import RecordFound, RecordPut
 
 if TYPE_CHECKING:
     from chiral.config.model import NodeConfig
-    from chiral.files.results import FileAdded, FileSaved, Progress
+    from chiral.files.add_options import AddOptions, TreeOptions
+    from chiral.files.archives import Archives
+    from chiral.files.library import Library
+    from chiral.files.results import EntryFound, FileAdded, FileSaved, Progress, TreeAdded
+    from chiral.files.span import Span
     from chiral.kad.quorum import Quorum
+    from chiral.pinning.cleaning import Cleaner
+    from chiral.pinning.collector import Collector
+    from chiral.pinning.pinner import Pinner
     from chiral.routing.census import TablePeer
     from chiral.routing.joining import BootstrapReport
     from chiral.routing.stats import KadStats
+    from chiral.store.upkeep import Upkeep
 
 
 class ServedReader(Protocol):
-    """A file being fetched: its claimed name and size, and its bytes in order, verified."""
+    """A file being fetched, or the part of it from `start` to before `stop`: its claimed name and size, and its bytes
+    in order, verified."""
 
     @property
     def name(self) -> str: ...
@@ -34,24 +43,57 @@ class ServedReader(Protocol):
     @property
     def size(self) -> int: ...
 
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def stop(self) -> int: ...
+
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
 
 class ServedFiles(Protocol):
     """Adding, getting, listing and removing files; the errors are those of `chiral.errors`."""
 
-    async def add_path(self, path: Path, *, name: str | None = None, progress: Progress | None = None) -> FileAdded: ...
-
-    async def add_small(self, asked: Sequence[tuple[Path, str]]) -> list[FileAdded | None]: ...
-
-    async def add_stream(
-        self, source: AsyncIterator[bytes], *, name: str, progress: Progress | None = None
+    async def add_path(
+        self, path: Path, *, name: str | None = None, progress: Progress | None = None, options: AddOptions = ...
     ) -> FileAdded: ...
 
-    def open(self, cid: CID, *, timeout_s: float) -> AbstractAsyncContextManager[ServedReader]: ...
+    async def add_small(
+        self, asked: Sequence[tuple[Path, str]], *, options: AddOptions = ...
+    ) -> list[FileAdded | None]: ...
+
+    async def add_stream(
+        self,
+        source: AsyncIterator[bytes],
+        *,
+        name: str,
+        progress: Progress | None = None,
+        options: AddOptions = ...,
+    ) -> FileAdded: ...
+
+    async def add_tree(
+        self, path: Path, *, name: str | None = None, options: TreeOptions, progress: Progress | None = None
+    ) -> TreeAdded: ...
+
+    def open(
+        self, cid: CID, *, timeout_s: float, path: Sequence[str] = (), span: Span = ...
+    ) -> AbstractAsyncContextManager[ServedReader]: ...
+
+    def listing(
+        self, cid: CID, *, timeout_s: float, path: Sequence[str] = ()
+    ) -> AbstractAsyncContextManager[AsyncIterator[EntryFound]]: ...
 
     async def save(
-        self, cid: CID, target: Path, *, overwrite: bool, timeout_s: float, progress: Progress | None = None
+        self,
+        cid: CID,
+        target: Path,
+        *,
+        overwrite: bool,
+        timeout_s: float,
+        progress: Progress | None = None,
+        path: Sequence[str] = (),
+        unsafe_links: bool = False,
     ) -> FileSaved: ...
 
     async def page(self, after: bytes, limit: int) -> list[FileRecord]: ...
@@ -94,7 +136,25 @@ class ServedNode(Protocol):
     def files(self) -> ServedFiles: ...
 
     @property
+    def library(self) -> Library: ...
+
+    @property
+    def archives(self) -> Archives: ...
+
+    @property
     def blockstore(self) -> Blockstore: ...
+
+    @property
+    def upkeep(self) -> Upkeep: ...
+
+    @property
+    def pinner(self) -> Pinner: ...
+
+    @property
+    def collector(self) -> Collector: ...
+
+    @property
+    def cleaner(self) -> Cleaner: ...
 
     @property
     def routing(self) -> ServedRouting: ...

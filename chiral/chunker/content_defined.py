@@ -44,30 +44,31 @@ class ContentDefinedChunker:
 
 
 class ContentDefinedSplitter:
-    """Cuts one stream. A piece is given out once its end is certain: when as much has come as it may have at most."""
+    """Cuts one stream. A piece is given out once its end is certain: when it is not merely the end of what has come."""
 
     def __init__(self, rule: ContentDefinedChunker) -> None:
         self._rule = rule
         self._rest = bytearray()
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[bytes]:
+        """As every splitter; what is left is searched again with what comes next, so the more at once the better."""
         self._rest += data
-        if len(self._rest) < self._rule.most:
-            return []
-        return self._cut(len(self._rest) - self._rule.most)
+        return self._cut(at_end=False) if len(self._rest) >= self._rule.most else []
 
     def finish(self) -> list[bytes]:
-        return self._cut(len(self._rest))
+        return self._cut(at_end=True)
 
-    def _cut(self, certain: int) -> list[bytes]:
-        """The pieces that begin at `certain` at the latest, all of which have their end in what is here."""
-        rule, rest = self._rule, bytes(self._rest)
+    def _cut(self, *, at_end: bool) -> list[bytes]:
+        """The pieces of what is here, but for a last one whose end may lie further on."""
+        rule = self._rule
         pieces: list[bytes] = []
         taken = 0
-        for cut in fastcdc_cy(rest, rule.least, rule.average, rule.most, fat=False, hf=None) if rest else ():
-            if cut.offset > certain:
-                break
-            taken = cut.offset + cut.length
-            pieces.append(rest[cut.offset : taken])
+        with memoryview(self._rest) as rest:
+            for cut in fastcdc_cy(rest, rule.least, rule.average, rule.most, fat=False, hf=None) if rest else ():
+                end = cut.offset + cut.length
+                if end == len(rest) and cut.length < rule.most and not at_end:
+                    break
+                pieces.append(bytes(rest[cut.offset : end]))
+                taken = end
         del self._rest[:taken]
         return pieces

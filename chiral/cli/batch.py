@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,10 +36,13 @@ Found = LocalFile | ChiralError
 
 
 class BatchAdder:
-    """Adds files through `client`, which must be local. A file that fails, or a request, stops no other."""
+    """Adds files through `client`, which must be local, in the way `how` says. What fails stops nothing else."""
 
-    def __init__(self, client: Client, tell: Tell, progress: FilesProgress) -> None:
+    def __init__(
+        self, client: Client, tell: Tell, progress: FilesProgress, how: Mapping[str, Any] | None = None
+    ) -> None:
         self._client = client
+        self._how = dict(how or {})
         self._tell = tell
         self._progress = progress
         self._done_files = 0
@@ -68,7 +71,7 @@ class BatchAdder:
             self._settle(waiting.popleft())
         if not files:
             return
-        body = {"items": [_asked(file) for file in files]}
+        body = {**self._how, "items": [_asked(file) for file in files]}
         try:
             self._client.lines("POST", "/files/batch", body=body, item=item, progress=self._show)
             if waiting:

@@ -83,9 +83,15 @@ class Client:
             size = int(answer.headers["content-length"])
             yield Download(unquote(answer.headers.get("chiral-name", "")), size, self._parts(answer, size))
 
-    def upload(self, path: str, source: Iterable[bytes], *, query: Query | None = None) -> Any:
+    @contextmanager
+    def stream(self, path: str, *, query: Query | None = None, timeout_s: float = 0.0) -> Iterator[Iterator[bytes]]:
+        """The bytes that a route answers with, whose length nobody knows before; the parts raise if it breaks off."""
+        with self._request("GET", target(path, query), None, timeout_s) as answer:
+            yield self._parts_to_end(answer)
+
+    def upload(self, path: str, source: Iterable[bytes], *, query: Query | None = None, timeout_s: float = 0.0) -> Any:
         """Send `source` as a body of unknown length; the JSON that the route answers with."""
-        with self._request("PUT", target(path, query), source, 0.0) as answer, faults_of_transport():
+        with self._request("PUT", target(path, query), source, timeout_s) as answer, faults_of_transport():
             return json.loads(answer.read())
 
     def _parts(self, answer: http.client.HTTPResponse, size: int) -> Iterator[bytes]:
@@ -100,6 +106,18 @@ class Client:
             if not part:
                 raise self._why_broken(answer.headers.get("chiral-download"))
             left -= len(part)
+            yield part
+
+    def _parts_to_end(self, answer: http.client.HTTPResponse) -> Iterator[bytes]:
+        while True:
+            try:
+                part = answer.read(_READ_BYTES)
+            except TimeoutError as error:
+                raise slow_node() from error
+            except (OSError, http.client.HTTPException) as error:
+                raise self._why_broken(answer.headers.get("chiral-download")) from error
+            if not part:
+                return
             yield part
 
     def _why_broken(self, download: str | None) -> ChiralError:
@@ -162,7 +180,7 @@ def client_for(data_dir: Path, *, api: str | None = None, token_file: str | None
 def target(path: str, query: Query | None = None) -> str:
     """The request target of a path under the API's prefix."""
     given = {key: value for key, value in (query or {}).items() if value is not None}
-    return PREFIX + quote(path) + (f"?{urlencode(given)}" if given else "")
+    return PREFIX + quote(path) + (f"?{urlencode(given, doseq=True)}" if given else "")
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from chiral.config.data_dir import DATA_VARIABLE
 from chiral.errors import ConfigError
@@ -30,7 +30,7 @@ def read_environment(environ: Mapping[str, str], model: type[BaseModel]) -> dict
         path = name[len(PREFIX) :].lower().split("__")
         if path[0] not in model.model_fields or "" in path or (len(path) == 1 and _section(model, path[0])):
             continue
-        found[".".join(path)] = _value(name, environ[name], _annotation(model, path))
+        found[".".join(path)] = _value(name, environ[name], annotation_at(model, path))
     return found
 
 
@@ -44,7 +44,7 @@ def _section(model: type[BaseModel], name: str) -> type[BaseModel] | None:
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
-def _annotation(model: type[BaseModel], path: list[str]) -> Any:
+def annotation_at(model: type[BaseModel], path: Sequence[str]) -> Any:
     """The declared type at `path`, or None where there is no such setting (the model refuses it later, by name)."""
     for part in path[:-1]:
         below = _section(model, part) if part in model.model_fields else None
@@ -56,7 +56,7 @@ def _annotation(model: type[BaseModel], path: list[str]) -> Any:
 
 
 def _value(name: str, text: str, annotation: Any) -> Any:
-    if text.startswith(("[", "{")):
+    if text.startswith(("[", "{")) and annotation is not SecretStr:
         try:
             return tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError as error:

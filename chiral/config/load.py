@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from chiral.config.data_dir import CONFIG_FILE, absolute, default_data_dir
-from chiral.config.environment import read_environment, variable_of
+from chiral.config.environment import annotation_at, read_environment, variable_of
 from chiral.config.layers import DEFAULT_ORIGIN, Layer, leaves, merge, nest, origin_of
 from chiral.config.model import NodeConfig
 from chiral.config.profile import DEFAULT_PROFILE, read_profile
@@ -109,8 +109,13 @@ def explain(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
         return ConfigError(f"{key} from {_the(origin)}: there is no such setting", hint=hint)
     said = str(fault["msg"]).removeprefix("Value error, ")
     given = fault.get("input")
-    shown = f", not {given!r}" if isinstance(given, (str, int, float, bool)) and fault["type"] != "value_error" else ""
+    shows = isinstance(given, (str, int, float, bool)) and fault["type"] != "value_error" and not _is_secret(key)
+    shown = f", not {given!r}" if shows else ""
     return ConfigError(f"{key} from {_the(origin)}: {said}{shown}", hint=_remedy(key, origin))
+
+
+def _is_secret(key: str) -> bool:
+    return annotation_at(NodeConfig, key.split(".")) is SecretStr
 
 
 def _the(origin: str) -> str:

@@ -13,6 +13,7 @@ from chiral.config.log import LogSettings
 from chiral.config.profile import DEFAULT_PROFILE
 from chiral.exchange.settings import ExchangeSettings
 from chiral.host.settings import HostSettings
+from chiral.pinning.settings import CollectionSettings
 from chiral.routing.settings import KadSettings
 from chiral.store.settings import StoreSettings
 from chiral.transfer.settings import TransferSettings
@@ -21,7 +22,7 @@ from chiral.transfer.settings import TransferSettings
 class NodeConfig(BaseModel):
     """Frozen; unknown keys are refused. Every setting has a default, so `NodeConfig()` is a whole configuration."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     data_dir: Path = Field(default_factory=default_data_dir, description="where the node keeps what it owns")
     profile: str = Field(DEFAULT_PROFILE, description="the named set of settings under the user's own")
@@ -37,5 +38,6 @@ class NodeConfig(BaseModel):
     exchange: ExchangeSettings = ExchangeSettings()
     transfer: TransferSettings = TransferSettings()
     store: StoreSettings = StoreSettings()
+    collection: CollectionSettings = CollectionSettings()
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()

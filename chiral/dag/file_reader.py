@@ -12,7 +12,8 @@ from chiral.block.cid import CID
 from chiral.dag.dag_node import MAX_DEPTH, Block, DagNode, Want, fetch_node
 from chiral.errors import MalformedContentError
 
-AHEAD_BLOCKS = 32
+AHEAD_BLOCKS = 192
+"""All leaves of a full node of the usual width, and the nodes that follow it."""
 MAX_FILE_BYTES = (1 << 63) - 1
 
 FileWalk = Generator[Want | memoryview, Block, None]
@@ -35,32 +36,36 @@ def read_file(root: CID, start: int = 0, stop: int | None = None) -> FileWalk:
     Raises `MalformedContentError` if that is no file, or sizes in it do not hold.
     """
     end = MAX_FILE_BYTES if stop is None else stop
+    if start >= end:
+        return
     stack = [_Part(root, 0, None, 0)]
+    coming = [root]  # the CIDs of the stack, for the slices that tell what comes next
     while stack:
         part = stack.pop()
-        if part.start >= end:
-            return
-        ahead = tuple(other.cid for other in stack[: -AHEAD_BLOCKS - 1 : -1] if other.start < end)
-        node = yield from _fetch(part.cid, ahead)
+        coming.pop()
+        node = yield from _fetch(part.cid, tuple(coming[: -AHEAD_BLOCKS - 1 : -1]))
         _check(node, part)
         content = node.content[max(start - part.start, 0) : end - part.start]
         if content:
             yield content
-        stack.extend(reversed(_children(node, part, start)))
+        children = _children(node, part, start, end)
+        children.reverse()
+        stack += children
+        coming += [child.cid for child in children]
 
 
 def _fetch(cid: CID, ahead: tuple[CID, ...]) -> Generator[Want | memoryview, Block, DagNode]:
     return (yield from fetch_node(cid, ahead))
 
 
-def _children(node: DagNode, part: _Part, start: int) -> list[_Part]:
-    """The subtrees of a node that hold bytes from `start` on; empty ones are never asked for."""
+def _children(node: DagNode, part: _Part, start: int, end: int) -> list[_Part]:
+    """The subtrees of a node that hold bytes from `start` up to `end`; empty ones are never asked for."""
     if node.pb is None or node.unixfs is None:
         return []
     at = part.start + len(node.content)
     parts = []
     for link, size in zip(node.pb.links, node.unixfs.block_sizes, strict=True):
-        if size and at + size > start:
+        if size and start < at + size and at < end:
             parts.append(_Part(link.cid, at, size, part.depth + 1))
         at += size
     return parts

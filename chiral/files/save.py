@@ -11,8 +11,10 @@ from pathlib import Path
 
 import trio
 
+from chiral.dag.directory import NO_METADATA, Metadata
 from chiral.errors import FileAccessError
-from chiral.files.reader import FileReader
+from chiral.files.local_metadata import apply_metadata
+from chiral.files.reader import Reading
 from chiral.files.results import Progress
 from chiral.files.supply import Piece
 
@@ -29,7 +31,7 @@ class TargetExistsError(FileAccessError):
 
 
 async def save_file(
-    reader: FileReader,
+    reader: Reading,
     target: Path,
     *,
     overwrite: bool,
@@ -49,7 +51,7 @@ async def save_file(
             done += sum(map(len, batch))
             if progress is not None:
                 progress(done, reader.size)
-        return await trio.to_thread.run_sync(part.keep, overwrite, otherwise)
+        return await trio.to_thread.run_sync(part.keep, overwrite, otherwise, reader.metadata)
     except BaseException:
         part.discard()
         raise
@@ -71,7 +73,7 @@ class PartFile:
                 raise FileAccessError(f"{target} is a directory", hint="name a file")
             if not overwrite and os.path.lexists(target):
                 raise TargetExistsError(target)
-            path = target.with_name(f".{_shortened(target.name)}.{secrets.token_hex(4)}.part")
+            path = target.with_name(f".{shortened(target.name)}.{secrets.token_hex(4)}.part")
             return cls(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _NEW_FILE_MODE), path, target)
         except (OSError, ValueError) as error:
             raise cannot_write(target, error) from error
@@ -87,10 +89,12 @@ class PartFile:
         except OSError as error:
             raise cannot_write(self._target, error) from error
 
-    def keep(self, overwrite: bool, otherwise: Callable[[Path], Path] | None) -> Path:
+    def keep(self, overwrite: bool, otherwise: Callable[[Path], Path] | None, metadata: Metadata = NO_METADATA) -> Path:
         """Give the file its name in one step and return it; raises `FileAccessError`, `TargetExistsError`."""
         target = self._target
         try:
+            if self._descriptor is not None:
+                apply_metadata(self._descriptor, metadata)
             self._close()
             while True:
                 try:
@@ -142,6 +146,6 @@ def cannot_write(target: Path, error: OSError | ValueError) -> FileAccessError:
     return FileAccessError(f"cannot write {target}: {(error.strerror or str(error)).lower()}", hint=hint)
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
     """The start of `name`, so that with what is added it stays within what file systems allow."""
     return os.fsencode(name)[:_SHOWN_NAME_BYTES].decode(errors="ignore")

@@ -80,6 +80,23 @@ class FetchedBlocks:
         return await self._held.between(index, end)
 
 
+class ScatteredBlocks:
+    """Single blocks of those that a fetch brings or that are here, whatever lies between them."""
+
+    def __init__(self, fetch: BlockFetch | None, held: HeldBlocks) -> None:
+        self._fetch = fetch
+        self._held = held
+
+    @property
+    def providers(self) -> int:
+        return 0 if self._fetch is None else self._fetch.providers
+
+    async def batch(self, index: int) -> list[Piece]:
+        if self._fetch is not None and self._fetch.wants(index):
+            return [*await self._fetch.take(index, 1)]
+        return await self._held.between(index, index + 1)
+
+
 def _sound(cids: Sequence[CID], blocks: Sequence[bytes | None]) -> list[Piece]:
     sound: list[Piece] = []
     for cid, data in zip(cids, blocks, strict=True):

@@ -14,7 +14,8 @@ from chiral.kad.diversity import NO_GROUPS, DiversityLimits, Group, GroupCount
 from chiral.kad.key import KEY_BITS, KadKey
 
 DEFAULT_K = 20
-DEFAULT_TRUST_S = 60.0
+DEFAULT_TRUST_S = 600.0
+"""A ping makes a newcomer of the one who pings: with trust for only a minute, full tables would ping in chains."""
 
 
 class RoutingTable:

@@ -15,10 +15,10 @@ from typing import Literal
 
 import trio
 
-from chiral.block.cid import CID
+from chiral.block.cid import CID, DAG_PB
 from chiral.dag.file_info import FileInfo
 from chiral.errors import ChiralError, ProtocolError
-from chiral.interface.catalogue import Catalogue
+from chiral.interface.catalogue import Catalogue, FileRecord
 from chiral.interface.routing import ProvideResult, Routing
 
 logger = logging.getLogger(__name__)
@@ -127,7 +127,8 @@ class Announcements:
         while self._plan.policy != "off" and (page := await self._catalogue.page(after, _PAGE_FILES)):
             roots = [record.root for record in page]
             after = roots[-1].multihash
-            yield [key for root in roots for key in self._plan.of_root(root)]
+            dags = [record.dag_root for record in page if record.dag_root is not None and _is_announced(record)]
+            yield [key for root in (*roots, *dags) for key in self._plan.of_root(root)]
             yield await self._chunk_keys(roots)
 
     def _note(self, root: CID) -> trio.Event:
@@ -196,6 +197,11 @@ class Announcements:
             await self._routing.provide(list(dict.fromkeys(keys)), by_hand=False)
         except ChiralError as error:
             logger.warning("%d keys could not be announced: %s", len(keys), error)
+
+
+def _is_announced(record: FileRecord) -> bool:
+    """Whether the DAG root is announced beside the root: not where it is that, or a chunk."""
+    return record.dag_root is not None and record.dag_root != record.root and record.dag_root.codec == DAG_PB
 
 
 def _set_event() -> trio.Event:

@@ -145,7 +145,7 @@ class FileMetadataAnnouncer:
             if manifest is None:
                 return None
             info = await read_held(root, manifest)
-            metadata = FileMetadata(info, media_type(info.name), held.dag_root)
+            metadata = FileMetadata(info, held.mime or media_type(info.name), held.dag_root)
             return issue(metadata, self._signer, self._clock.wall())
         except ChiralError as error:
             logger.info("metadata of %s is not published: %s", root, error.message)

@@ -12,7 +12,6 @@ import trio
 
 from chiral import __version__
 from chiral.block.cid import CID
-from chiral.chunker.fixed import FixedChunker
 from chiral.clock import Clock, SystemClock
 from chiral.config.model import NodeConfig
 from chiral.errors import ChiralError, sole_error
@@ -20,11 +19,10 @@ from chiral.events.bus import EventBus
 from chiral.exchange.client import BlockClient
 from chiral.exchange.codec import PROTOCOL as BLOCK_PROTOCOL
 from chiral.exchange.server import BlockServer
-from chiral.files.add import Adder
+from chiral.files.archives import Archives
+from chiral.files.expiry import Expiry
 from chiral.files.files import Files
-from chiral.files.opener import FileOpener
-from chiral.files.resolver import RootResolver
-from chiral.files.shelf import Shelf
+from chiral.files.library import Library
 from chiral.host.addresses import address_text
 from chiral.host.host import Host
 from chiral.host.identity import load_identity
@@ -36,16 +34,18 @@ from chiral.interface.providers import FoundProvider
 from chiral.interface.routing import ProvideResult
 from chiral.interface.streams import Connections, Streams
 from chiral.node.allocator import keep_blocks_in_heap
-from chiral.node.announcements import Announcements, AnnouncePlan, root_keys
+from chiral.node.announcements import root_keys
 from chiral.node.bootstrap import bootstrap_peers
-from chiral.node.file_metadata import FileMetadataAnnouncer
+from chiral.node.content import Content, fetch_block
 from chiral.node.stats import NodeStats
 from chiral.node.value_rules import value_rules
+from chiral.pinning.cleaning import Cleaner
+from chiral.pinning.collector import Collector
+from chiral.pinning.pinner import Pinner
 from chiral.routing.kademlia import Kademlia
 from chiral.store.store import Store, open_store
-from chiral.transfer.fetch import BlockFetcher
+from chiral.store.upkeep import Upkeep
 from chiral.transfer.finder import Finder
-from chiral.transfer.intake import Intake
 from chiral.transfer.swarm import Swarm
 
 logger = logging.getLogger(__name__)
@@ -59,11 +59,18 @@ class Node:
     """
 
     files: Files
+    archives: Archives
+    library: Library
+    expiry: Expiry
     blockstore: Blockstore
     catalogue: Catalogue
     routing: Kademlia
     connections: Connections
     streams: Streams
+    upkeep: Upkeep
+    pinner: Pinner
+    collector: Collector
+    cleaner: Cleaner
     peer_id: PeerId
     started_at: float
 
@@ -95,9 +102,7 @@ class Node:
                 with sole_error():
                     async with trio.open_nursery() as nursery:
                         await nursery.start(self.routing.run)
-                        nursery.start_soon(self._announcements.resume)
-                        nursery.start_soon(self._announcements.run)
-                        nursery.start_soon(self._metadata.run)
+                        self._content.run_in(nursery)
                         nursery.start_soon(self._join, bootstrap)
                         yield
                         nursery.cancel_scope.cancel()
@@ -107,7 +112,7 @@ class Node:
         config, host = self.config, self._host
         self.peer_id = host.local_peer
         self.connections = self.streams = host
-        self.blockstore, self.catalogue = store.blocks, store.catalogue
+        self.catalogue = store.catalogue
         rules = value_rules(config.routing, signer, announces=config.announce != "off")
         self.routing = Kademlia(
             streams=host,
@@ -128,24 +133,11 @@ class Node:
             max_block_bytes=config.exchange.max_block_bytes,
             max_manifest_bytes=config.exchange.max_manifest_bytes,
         )
-        shelf = Shelf(store.blocks, store.catalogue, self._clock)
-        intake = Intake(store.blocks, self.events)
-        self._resolver = RootResolver(shelf, swarm, intake)
-        self._announcements = Announcements(
-            self.routing, store.catalogue, AnnouncePlan(config.announce, config.announce_keys)
-        )
-        fetcher = BlockFetcher(swarm, intake, config.transfer, self._clock)
-        self._metadata = FileMetadataAnnouncer(
-            self._announcements,
-            self.routing,
-            store.catalogue,
-            signer,
-            self._clock,
-            publishes=config.routing.metadata == "publish" and config.announce != "off",
-        )
-        opener = FileOpener(self._resolver, fetcher, shelf, self._metadata)
-        adder = Adder(shelf, FixedChunker(), self._clock)
-        self.files = Files(adder, opener, shelf, self._metadata, self._clock)
+        self._content = content = Content.over(store, swarm, self.routing, signer, self.events, config, self._clock)
+        self.blockstore, self.files, self.archives = content.blocks, content.files, content.archives
+        self.library, self.expiry, self.upkeep = content.library, content.expiry, content.upkeep
+        keeping = content.keeping
+        self.pinner, self.collector, self.cleaner = keeping.pinner, keeping.collector, keeping.cleaner
         self.started_at = self._clock.wall()
 
     async def _join(self, bootstrap: list[PeerInfo]) -> None:
@@ -158,12 +150,11 @@ class Node:
 
     async def fetch_block(self, cid: CID, timeout_s: float) -> bytes:
         """A block, or a file's FileInfo, from here or from who has it, verified; raises as `RootResolver.resolve`."""
-        root = await self._resolver.resolve(cid, timeout_s)
-        return root.data if root.info is None else root.manifest
+        return await fetch_block(self._content.resolver, cid, timeout_s)
 
     async def provide(self, cid: CID) -> list[ProvideResult]:
         """Announce `cid` under both of its keys now."""
-        return await self._announcements.provide(cid)
+        return await self._content.announcements.provide(cid)
 
     async def stop_providing(self, cid: CID) -> None:
         """Announce `cid` no longer, under neither key; what others keep of it expires there by itself."""
@@ -199,5 +190,8 @@ class Node:
             blocks_sent=self._server.blocks_sent,
             bytes_sent=self._server.bytes_sent,
             streams_refused=self._host.streams_refused,
+            store=held,
+            pins=await self.pinner.counts(),
+            collection=self.collector.status(),
             dht=await self.routing.stats(),
         )

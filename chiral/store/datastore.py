@@ -18,11 +18,11 @@ class LmdbDatastore:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._state = environment.tables.state
+        self._tables = environment.tables
 
     async def get(self, table: str, key: bytes) -> bytes | None:
         at = _place(table, key)
-        return await self._environment.read(lambda txn: txn.get(at, db=self._state))
+        return await self._environment.read(lambda txn: txn.get(at, db=self._tables.state))
 
     async def put_many(self, table: str, items: Mapping[bytes, bytes | None]) -> None:
         placed = {_place(table, key): value for key, value in items.items()}
@@ -30,9 +30,9 @@ class LmdbDatastore:
         def apply(txn: WriteTransaction) -> None:
             for at, value in placed.items():
                 if value is None:
-                    txn.delete(at, db=self._state)
+                    txn.delete(at, db=self._tables.state)
                 else:
-                    txn.put(at, value, db=self._state)
+                    txn.put(at, value, db=self._tables.state)
 
         grows = any(value is not None for value in placed.values())
         size = sum(len(value or b"") for value in placed.values())
@@ -47,7 +47,7 @@ class LmdbDatastore:
 
         def look(txn: ReadTransaction) -> list[tuple[bytes, bytes]]:
             found: list[tuple[bytes, bytes]] = []
-            with txn.cursor(db=self._state) as cursor:
+            with txn.cursor(db=self._tables.state) as cursor:
                 more = cursor.set_range(begin)
                 if more and after and cursor.key() == _place(table, after):
                     more = cursor.next()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lmdb import _Database
 
-    from chiral.store.schema import WriteTransaction
+    from chiral.store.schema import AnyTransaction, WriteTransaction
 
 _TIME = struct.Struct(">d")
 """Big-endian doubles of times after 1970 sort as bytes in the order of time."""
@@ -24,7 +24,7 @@ def drop_expiry(txn: WriteTransaction, index: _Database, expires_at: float, key:
     txn.delete(_entry(expires_at, key), db=index)
 
 
-def expired_keys(txn: WriteTransaction, index: _Database, now: float, limit: int) -> list[tuple[float, bytes]]:
+def expired_keys(txn: AnyTransaction, index: _Database, now: float, limit: int) -> list[tuple[float, bytes]]:
     """`(expiry, key)` of up to `limit` records that expired by `now`, the longest expired first."""
     found: list[tuple[float, bytes]] = []
     with txn.cursor(db=index) as cursor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from pathlib import Path
 
 CALLS_A_LOOK = 16
@@ -20,7 +21,7 @@ _SHARED_FIELD = 2
 
 
 class MappedPages:
-    """The map of `data_file`, which must stay mapped while this is used; `limit_bytes` of 0 means no limit."""
+    """The map of `data_file`, until `release`; `limit_bytes` of 0 means no limit."""
 
     def __init__(self, data_file: Path, limit_bytes: int) -> None:
         self._limit = limit_bytes
@@ -28,6 +29,7 @@ class MappedPages:
         self._madvise = ctypes.CDLL(None).madvise if self._range else None
         self._others = _shared_bytes() if self._range else 0
         self._calls = 0
+        self._lock = threading.Lock()
 
     def trim_now_and_then(self) -> None:
         """`trim` at every sixteenth call: for calls that map little."""
@@ -39,10 +41,18 @@ class MappedPages:
         """Unmap the pages if more than the limit has been added since it was last done. From any thread."""
         if self._range is None or self._madvise is None or _shared_bytes() - self._others < self._limit:
             return
-        start, length = self._range
-        # For a shared, read-only map this drops page table entries alone: a copy under way faults them in again.
-        self._madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_DONTNEED)
+        with self._lock:
+            if self._range is None:
+                return
+            start, length = self._range
+            # For a shared, read-only map this drops page table entries alone: a copy under way faults them in again.
+            self._madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_DONTNEED)
         self._others = _shared_bytes()
+
+    def release(self) -> None:
+        """The file is about to be unmapped: from now on this does nothing, for something else may lie there then."""
+        with self._lock:
+            self._range = None
 
 
 def _range_of(data_file: Path) -> tuple[int, int] | None:

@@ -59,6 +59,14 @@ def map_full(directory: Path) -> StoreFullError:
     )
 
 
+def over_quota(held_bytes: int, new_bytes: int, quota_bytes: int) -> StoreFullError:
+    """Blocks would take more than the configuration allows them."""
+    return StoreFullError(
+        f"{new_bytes} bytes of new blocks do not fit the quota: {held_bytes} of {quota_bytes} bytes are taken",
+        hint="raise store.quota_bytes, or remove files and run 'chiral gc'",
+    )
+
+
 def disk_full(directory: Path) -> StoreFullError:
     """The disk has no room for more."""
     return StoreFullError(f"no space left on the disk under {directory}", hint="free some space, or remove files")

@@ -17,33 +17,51 @@ if TYPE_CHECKING:
     """Gives bytes: copies that outlive it."""
     WriteTransaction = lmdb.Transaction[memoryview]
     """Gives views that are dead once anything is written: measure or copy them at once."""
+    ViewTransaction = lmdb.Transaction[memoryview]
+    """Reads, and gives views that are dead with it: to measure or hash without copying."""
     AnyTransaction = ReadTransaction | WriteTransaction
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: blocks bare. 2: blocks packed and quarantined, the files' index (migrations)."""
 MAX_TABLES = 32
 MAX_KEY_BYTES = 511
 """LMDB's own limit, built in."""
 _META = b"meta"
 _VERSION_KEY = b"schema_version"
-_DUPSORT = frozenset({"users"})
+_DUPSORT = frozenset({"users", "dag_roots"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Tables:
-    """Handles of the named tables; each is used by the one module named beside it."""
+    """Handles of the named tables; each is used by the one module named beside it.
+
+    Ask it for a handle at each use, inside the transaction: when the store is compacted they are replaced.
+    """
 
     meta: _Database
     """Schema version and counters."""
     blocks: _Database
     """Multihash -> the block's bytes (block_table)."""
+    packed: _Database
+    """Multihash -> a compressed block in its frame; a block is here or in `blocks`, never in both (block_table)."""
     codecs: _Database
     """Multihash -> codec varint, for blocks that are not raw (block_table)."""
+    quarantine: _Database
+    """Multihash -> a damaged block, when it was found and why it is taken for one (quarantine)."""
     files: _Database
     """Root's multihash -> file record (catalogue)."""
     manifests: _Database
     """Root's multihash -> FileInfo JSON (catalogue)."""
     users: _Database
     """Chunk's multihash -> multihashes of the roots made of it (catalogue)."""
+    dag_roots: _Database
+    """DAG root's multihash -> multihashes of the roots catalogued with it (file_index)."""
+    file_rows: _Database
+    """Time added, backwards, and root's multihash of a page's last row -> the page (row_table)."""
+    file_expiry: _Database
+    """Expiry, root's multihash -> nothing (file_index)."""
+    pins: _Database
+    """Kind, codec, multihash, name -> time and CID of a pin (pins)."""
     providers: _Database
     """SHA-256 of the key, peer id -> provider record (providers)."""
     provider_expiry: _Database
@@ -63,21 +81,22 @@ class Tables:
         """Every table."""
         return [getattr(self, field.name) for field in fields(self)]
 
+    def adopt(self, others: Tables) -> None:
+        """Take the handles of `others`, those of the same store opened anew."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(others, field.name))
 
-def open_tables(environment: lmdb.Environment, directory: Path) -> Tables:
-    """The tables, made in an empty environment; raises `StoreError` before touching a store of another layout."""
-    is_new = environment.stat()["entries"] == 0
-    meta = environment.open_db(_META, create=is_new)
-    if is_new:
-        with environment.begin(write=True, db=meta) as txn:
-            txn.put(_VERSION_KEY, str(SCHEMA_VERSION).encode())
+
+def stored_version(environment: lmdb.Environment, directory: Path) -> int | None:
+    """The layout of the store in `directory`, None of one with nothing in it. Changes nothing.
+
+    Raises `StoreError` for a layout newer than this one and for an environment that is no store.
+    """
+    if environment.stat()["entries"] == 0:
+        return None
+    meta = environment.open_db(_META, create=False)
     with environment.begin(db=meta) as txn:
-        _check_version(txn.get(_VERSION_KEY), directory)
-    names = [field.name for field in fields(Tables)]
-    return Tables(**{name: environment.open_db(name.encode(), dupsort=name in _DUPSORT) for name in names})
-
-
-def _check_version(found: bytes | None, directory: Path) -> None:
+        found = txn.get(_VERSION_KEY)
     version = int(found) if found is not None and found.isdigit() else 0
     if version > SCHEMA_VERSION:
         raise StoreError(
@@ -86,3 +105,21 @@ def _check_version(found: bytes | None, directory: Path) -> None:
         )
     if version < 1:
         raise StoreError(f"{directory} holds an LMDB environment that is not a Chiral store")
+    return version
+
+
+def begin_store(environment: lmdb.Environment) -> None:
+    """Make an empty environment a store of this layout."""
+    with environment.begin(write=True) as txn:
+        put_version(txn, environment.open_db(_META, txn=txn), SCHEMA_VERSION)
+
+
+def put_version(txn: AnyTransaction, meta: _Database, version: int) -> None:
+    """From the end of the transaction the store has layout `version`."""
+    txn.put(_VERSION_KEY, str(version).encode(), db=meta)
+
+
+def open_tables(environment: lmdb.Environment) -> Tables:
+    """The tables of a store, those made that it does not have yet."""
+    names = [field.name for field in fields(Tables)]
+    return Tables(**{name: environment.open_db(name.encode(), dupsort=name in _DUPSORT) for name in names})

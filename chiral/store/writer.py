@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -20,6 +20,7 @@ import trio
 from chiral.errors import StoreError, StoreFullError
 from chiral.store.budget import Budget
 from chiral.store.faults import store_fault
+from chiral.store.lanes import Lanes
 
 if TYPE_CHECKING:
     from chiral.store.schema import WriteTransaction
@@ -44,7 +45,7 @@ class _Job:
 
 
 class Writer:
-    """Runs jobs in write transactions, in the order given; a job is acknowledged when its transaction is on the disk.
+    """Runs jobs in write transactions, in the order of `Lanes`; a job is acknowledged when its transaction is on disk.
 
     A job is a function of the transaction alone, because it may be run again: when anything in a shared transaction
     fails, that transaction is dropped and each of its jobs is given one of its own, so none suffers for another.
@@ -64,11 +65,12 @@ class Writer:
         self._directory = directory
         self._require_room = require_room
         self._after_batch = after_batch
-        self._batch_bytes = batch_bytes
+        self._waiting: Lanes[_Job] = Lanes(batch_bytes)
         self._budget = Budget(queue_bytes, MAX_QUEUED_JOBS)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
         self._door = threading.Lock()
+        self._gate = threading.Lock()
         # A daemon, so that a process that ends without closing its store does not hang; LMDB survives that.
         self._thread = threading.Thread(target=self._work, name="chiral-store-writer", daemon=True)
         self._thread.start()
@@ -106,31 +108,40 @@ class Writer:
                 self._queue.put(None)
         self._thread.join()
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within the block nothing is written: jobs wait. Blocks until the transaction under way has ended."""
+        with self._gate:
+            yield
+
+    def adopt(self, environment: lmdb.Environment) -> None:
+        """Write into `environment` from now on: the same store, opened anew. While paused."""
+        self._environment = environment
+
     def _work(self) -> None:
         open_ = True
-        while open_:
-            batch, open_ = self._gather()
+        while open_ or self._waiting:
+            batch, more = self._gather()
+            open_ = open_ and more
             if batch:
-                self._transact(batch)
+                with self._gate:
+                    self._transact(batch)
                 _hand_back(batch, self._budget)
                 self._after_batch()
                 batch.clear()  # not to keep the last batch's blocks in memory while waiting for the next
 
     def _gather(self) -> tuple[list[_Job], bool]:
         """The jobs of the next transaction, and whether more may come after them."""
-        batch: list[_Job] = []
-        size = 0
-        job = self._queue.get()
-        while job is not None:
-            batch.append(job)
-            size += job.size_bytes
-            if size >= self._batch_bytes:
-                return batch, True
-            try:
+        open_ = True
+        try:
+            job = self._queue.get(block=not self._waiting)
+            while job is not None:
+                self._waiting.add(job)
                 job = self._queue.get_nowait()
-            except Empty:
-                return batch, True
-        return batch, False
+            open_ = False
+        except Empty:
+            pass
+        return self._waiting.take(), open_
 
     def _transact(self, jobs: list[_Job], *, settled: bool = False) -> None:
         try:

@@ -16,7 +16,22 @@ from pathlib import Path
 import trio
 
 import chiral
-from interop.bench import adding, blocks, ceilings, delay, dht, dht_idle, idle, large, record, small_files, whole_files
+from interop.bench import (
+    adding,
+    archives,
+    blocks,
+    catalogue,
+    ceilings,
+    collecting,
+    delay,
+    dht,
+    dht_idle,
+    idle,
+    large,
+    record,
+    small_files,
+    whole_files,
+)
 from interop.bench.facts import facts
 from interop.bench.figures import Failure, Figures
 from interop.bench.places import memory_directory
@@ -40,12 +55,15 @@ GROUPS: Mapping[str, Sequence[Measure]] = {
     "get": (whole_files.measure,),
     "blocks": (blocks.measure,),
     "add": (adding.measure,),
+    "car": (archives.measure,),
     "idle": (idle.measure,),
     "large": (large.measure,),
     "disk": (whole_files.measure_on_disk, adding.measure_on_disk),
     "delay": (delay.measure,),
     "small": (small_files.measure,),
     "dht": (dht.measure, dht_idle.measure),
+    "catalogue": (catalogue.measure,),
+    "collect": (collecting.measure,),
 }
 _NOT_QUICK = frozenset({"large"})
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from interop.bench import dht_works, work
+from interop.bench import archive_works, catalogue_works, collecting_works, dht_works, work
 from interop.bench.figures import BASES, Figures
 from interop.bench.work import (
     GIB_BYTES,
@@ -73,6 +73,8 @@ GOALS: Sequence[Goal] = (
     Goal("blocks from Rust, against Rust from Rust", work.blocks(16), pair(PYTHON, RUST), RUST, 1.5, 1.8),
     Goal("blocks from Go, against Go from Go", work.blocks(16), pair(PYTHON, GO), GO, 0.6, 0.8),
     Goal("add 100 MiB, against SHA-256 alone", work.add(_HUNDRED_MIB), PYTHON, SHA256_ALONE, 0.35, 0.5),
+    Goal("export 100 MiB, against a hashed copy", archive_works.EXPORT, PYTHON, archive_works.COPY, 0.6, 0.8),
+    Goal("import 100 MiB, against a hashed copy", archive_works.IMPORT, PYTHON, archive_works.COPY, 0.6, 0.8),
     Goal("1-byte request, against Go from Go", work.LATENCY, _PYTHON_PAIR, GO, 0.4, 0.6),
     Goal("peak memory over idle, get 1 GiB", work.memory(FETCHED), PYTHON, "", 150, 80),
     Goal("peak memory over idle, add 1 GiB", work.memory(ADDED), PYTHON, "", 150, 80),
@@ -83,6 +85,12 @@ GOALS: Sequence[Goal] = (
     Goal("FIND_NODE requests a key, against one by one", dht_works.FIND_NODES, PYTHON, dht_works.ONE_BY_ONE, 20, 20),
     Goal("search, p95, all alive", dht_works.search_p95(dht_works.ALL_ALIVE), PYTHON, "", 500, 500),
     Goal("search, p95, 30 % killed", dht_works.search_p95(dht_works.KILLED), PYTHON, "", 2000, 2000),
+    *(
+        Goal(f"search for {what} among 100,000 files", catalogue_works.searched(what), PYTHON, "", 50, 50)
+        for what in catalogue_works.QUERIES
+    ),
+    Goal("collect 100,000 dead blocks of 1,000,000", collecting_works.COLLECTED, PYTHON, "", 30, 30),
+    Goal("block read while that goes on, p99", collecting_works.READ_P99, PYTHON, "", 20, 20),
     Goal("idle traffic of a node among 50", dht_works.IDLE_TRAFFIC, dht_works.SWARM, "", 2000, 2000),
 )
 

@@ -119,6 +119,7 @@ async def test_saving_to_a_path(served: Served, tmp_path: Path) -> None:
         "path": str(target),
         "providers": 1,
         "seconds": 0.25,
+        "files": None,
     }
 
 

@@ -34,7 +34,8 @@ async def test_adding_a_path_answers_with_progress_and_the_result(served: Served
     assert all(line["type"] == "progress" and line["total"] == len(DATA) for line in before)
     assert last["type"] == "result"
     expected = {"dag_cid": None, "name": "some file.bin", "size": len(DATA), "chunks": 4, "new_blocks": 4}
-    assert last["value"] == {"cid": str(next(iter(served.node.files.local))), **expected}
+    novelty = {"new_bytes": len(DATA), "known": False}
+    assert last["value"] == {"cid": str(next(iter(served.node.files.local))), **expected, **novelty}
 
 
 async def test_a_link_is_added_under_its_own_name(served: Served, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from chiral.api.local_path import (
     file_to_read,
     file_to_write,
     folder_to_write,
+    identities_in,
+    path_to_read,
     place_new,
     place_under_free_name,
     temporary_beside,
@@ -123,3 +125,29 @@ def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.Mo
 def test_another_fault_of_naming_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileAccessError, match="cannot write"):
         place_new(temporary(tmp_path), tmp_path / "none" / "a")
+
+
+def test_everything_of_a_directory_by_device_and_inode(tmp_path: Path) -> None:
+    (tmp_path / "home" / "sub").mkdir(parents=True)
+    (tmp_path / "home" / "sub" / "secret").touch()
+    (tmp_path / "other").touch()
+    found = identities_in(tmp_path / "home")
+    for name, inside in (("home", True), ("home/sub", True), ("home/sub/secret", True), ("other", False), ("", False)):
+        status = (tmp_path / name).stat()
+        assert ((status.st_dev, status.st_ino) in found) is inside
+
+
+def test_a_path_that_is_there_keeps_its_own_name(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "d").mkdir()
+    (tmp_path / "link").symlink_to("d")
+    (tmp_path / "in").symlink_to(home)
+    assert path_to_read(str(tmp_path / "link"), home) == tmp_path / "link"
+    for path in (home, tmp_path / "in"):
+        with pytest.raises(ForbiddenError):
+            path_to_read(str(path), home)
+    with pytest.raises(FileAccessError):
+        path_to_read(str(tmp_path / "none"), home)
+    with pytest.raises(UsageError):
+        path_to_read("d", home)

@@ -144,6 +144,88 @@ def test_any_bytes_are_an_archive_or_refused(data: bytes) -> None:
             continue
 
 
+def test_blocks_before_damage_are_given() -> None:
+    archive = _write([], BLOCKS) + b"\x02\x01\x55" + _write([], BLOCKS)
+    given = CarReader().feed(archive)
+    assert [next(given) for _ in BLOCKS] == BLOCKS
+    with pytest.raises(MalformedContentError):
+        next(given)
+
+
+def test_blocks_are_views_of_what_was_fed() -> None:
+    archive = _write([], [Block.of(bytes(1000)), *BLOCKS])
+    blocks = list(CarReader().feed(archive))
+    assert all(isinstance(block.data, memoryview) and block.data.obj is archive for block in blocks)
+
+
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=40), st.integers(0, 100))
+def test_what_was_held_over_a_cut_is_not_changed_by_what_follows(cuts: list[int], padding: int) -> None:
+    inner = _write([BLOCKS[2].cid], [*BLOCKS, *BLOCKS[::-1]])
+    header = V2Header(V2_DATA_OFFSET + padding, len(inner))
+    archive = encode_v2_header(header) + bytes(padding) + inner + b"index"
+    reader, blocks, at = CarReader(), [], 0
+    for number in range(len(archive)):
+        cut = cuts[number % len(cuts)]
+        blocks += reader.feed(archive[at : at + cut])
+        at += cut
+    reader.finish()
+    assert [bytes(block.data) for block in blocks] == [bytes(block.data) for block in (*BLOCKS, *BLOCKS[::-1])]
+
+
+@pytest.mark.parametrize("step", [1, 3, 1 << 20])
+def test_empty_sections_are_passed_over(step: int) -> None:
+    archive = _write([], BLOCKS[:1]) + bytes(3) + b"".join(map(bytes, section(BLOCKS[1]))) + bytes(2)
+    assert _read(archive, step)[1] == BLOCKS[:2]
+
+
+def test_ten_thousand_roots() -> None:
+    roots = [CID.of(number.to_bytes(4, "big")) for number in range(10_000)]
+    reader, _ = _read(_write(roots, BLOCKS))
+    assert reader.roots == tuple(roots)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"\x81" * 100_000 + b"\x00",  # nested
+        b"\xa2eroots\x9a\x00\x0f\x00\x00" + bytes(0xF0000),  # a list of a million numbers
+        b"\xa2eroots\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\xa2eroots\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
+    ],
+)
+def test_header_bombs(header: bytes) -> None:
+    with pytest.raises(MalformedContentError, match="not an archive"):
+        _read(encode_varint(len(header)) + header)
+
+
+@pytest.mark.parametrize(
+    ("offset", "size"),
+    [(0, 0), (50, 100), ((1 << 64) - 1, (1 << 64) - 1), (V2_DATA_OFFSET, (1 << 64) - 1), (1 << 40, 10), (60, 0)],
+)
+def test_a_version_2_whose_offsets_lie(offset: int, size: int) -> None:
+    archive = encode_v2_header(V2Header(offset, size)) + _write([], BLOCKS)
+    for step in (1, 1 << 20):
+        with pytest.raises(MalformedContentError):
+            _read(archive, step)
+
+
+def test_every_cut_of_an_archive_of_every_kind() -> None:
+    inner = _write([BLOCKS[0].cid], BLOCKS)
+    ends = [len(encode_header([BLOCKS[0].cid]))]
+    for block in BLOCKS:
+        ends.append(ends[-1] + section_bytes(len(block.cid.buffer), len(block)))
+    for at in range(len(inner)):
+        if at in ends:
+            assert _read(inner[:at])[1] == BLOCKS[: ends.index(at)]
+        else:
+            with pytest.raises(MalformedContentError):
+                _read(inner[:at])
+    whole = encode_v2_header(V2Header(V2_DATA_OFFSET, len(inner))) + inner
+    for at in range(len(whole)):
+        with pytest.raises(MalformedContentError):
+            _read(whole[:at])
+
+
 def test_a_block_that_runs_past_the_end_of_the_inner_archive() -> None:
     inner = _write([], BLOCKS)
     with pytest.raises(MalformedContentError, match="past its end"):

@@ -32,7 +32,8 @@ def test_add_prints_cid_and_name(cli: Cli, way: list[str], tmp_path: Path) -> No
 def test_add_prints_json(cli: Cli, way: list[str], tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(ADDED)
     done = cli("add", *way, tmp_path / "f", "--json")
-    assert done.json == [{"cid": ADDED_CID, "dag_cid": None, "name": "f", "size": len(ADDED), "chunks": 3}]
+    told = {"cid": ADDED_CID, "dag_cid": None, "name": "f", "size": len(ADDED), "chunks": 3}
+    assert done.json == [{**told, "new_blocks": 3, "new_bytes": len(ADDED), "known": False}]
 
 
 def test_add_takes_several_and_goes_on_after_a_fault(cli: Cli, way: list[str], tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_a_path_that_is_no_text(cli: Cli, way: list[str], node: Running, tmp_pat
 
 def test_add_of_what_cannot_be_added(cli: Cli, way: list[str], tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    for path in (tmp_path, tmp_path / "missing", tmp_path / "loop"):
+    for path in (tmp_path / "missing", tmp_path / "loop"):
         done = cli("add", *way, path)
         assert done.code == 1
         assert done.err.count("\n") == 1

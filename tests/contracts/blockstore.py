@@ -20,6 +20,7 @@ class BlockstoreContract:
         assert await blockstore.put_many([block]) == 1
         assert await blockstore.get(block.cid) == b"hello world"
         assert await blockstore.size(block.cid) == 11
+        assert await blockstore.sizes([CID.of(b"missing"), block.cid]) == [None, 11]
 
     async def test_a_missing_block_is_none(self, blockstore: Blockstore) -> None:
         missing = CID.of(b"nobody put this")

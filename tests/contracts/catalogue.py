@@ -8,21 +8,14 @@ import pytest
 
 from chiral.block.block import Block
 from chiral.block.cid import CID, DAG_PB
-from chiral.dag.file_info import FileInfo
 from chiral.errors import StoreError
 from chiral.interface.blockstore import Blockstore
 from chiral.interface.catalogue import Catalogue, FileRecord
+from tests.contracts.catalogue_search import CatalogueSearchContract
+from tests.contracts.catalogued import directory_of, file_of
 
 
-def file_of(name: str, *contents: bytes) -> tuple[FileRecord, bytes, list[Block]]:
-    """Record, manifest and blocks of a file whose chunks are `contents`."""
-    blocks = [Block.of(content) for content in contents]
-    info = FileInfo.of(name, sum(map(len, contents)), [block.cid for block in blocks], 1_700_000_000)
-    record = FileRecord(info.root_cid, name, info.size, len(blocks), info.created_at, 1_700_000_100)
-    return record, info.to_json(), blocks
-
-
-class CatalogueContract:
+class CatalogueContract(CatalogueSearchContract):
     async def test_what_was_put_is_got(self, catalogue: Catalogue) -> None:
         record, manifest, _ = file_of("ähm \U0001f600.txt", b"one", b"two")
         await catalogue.put(record, manifest)
@@ -149,3 +142,29 @@ class CatalogueContract:
         assert all(await catalogue.chunk_users(CID.of(b"other"), [block.cid for block in blocks]))
         assert await catalogue.remove(record.root, [block.cid for block in blocks]) is True
         assert (await blockstore.stats()).blocks == 0
+
+    async def test_all_of_a_record_is_got(self, catalogue: Catalogue) -> None:
+        record, manifest, _ = file_of("photo.png", b"one")
+        full = replace(
+            record,
+            dag_root=CID.of(b"dag", DAG_PB),
+            mime="image/png",
+            tags=("holiday", "s\u00fc\u00df"),
+            expires_at=1_800_000_000,
+            other_names=("copy.png",),
+        )
+        await catalogue.put(full, manifest)
+        assert await catalogue.get(record.root) == full
+
+    async def test_what_has_no_chiral_root_has_no_manifest(self, catalogue: Catalogue) -> None:
+        folder = directory_of("folder")
+        await catalogue.put(folder, None)
+        assert await catalogue.get(folder.root) == folder
+        assert await catalogue.manifest(folder.root) is None
+        assert folder.chiral_root is None
+        assert await catalogue.remove(folder.root, []) is True
+
+    async def test_many_are_got_at_once(self, catalogue: Catalogue) -> None:
+        one, manifest, _ = file_of("one", b"one")
+        await catalogue.put(one, manifest)
+        assert await catalogue.get_many([CID.of(b"missing"), one.root]) == [None, one]

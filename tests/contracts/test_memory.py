@@ -7,9 +7,11 @@ import pytest
 from tests.contracts.blockstore import BlockstoreContract
 from tests.contracts.catalogue import CatalogueContract
 from tests.contracts.datastore import DatastoreContract
+from tests.contracts.pins import PinsContract
 from tests.contracts.providers import ProviderStoreContract
 from tests.contracts.values import ValueStoreContract
 from tests.fakes.memory_store import MemoryBlockstore, MemoryCatalogue, MemoryDatastore
+from tests.fakes.pins import MemoryPins
 from tests.fakes.records import MemoryProviderStore, MemoryValueStore
 
 
@@ -44,3 +46,9 @@ class TestMemoryDatastore(DatastoreContract):
     @pytest.fixture
     def datastore(self) -> MemoryDatastore:
         return MemoryDatastore()
+
+
+class TestMemoryPins(PinsContract):
+    @pytest.fixture
+    def pins(self) -> MemoryPins:
+        return MemoryPins()

@@ -44,7 +44,7 @@ def test_only_the_blocks_of_the_range_are_asked_for() -> None:
 
 def test_what_comes_next_is_told_ahead() -> None:
     blocks = Blocks()
-    root = blocks.add_file(DagProfile(), pattern(100 * 10), 10)
+    root = blocks.add_file(DagProfile(width=300), pattern(300 * 10), 10)
     walk = read_file(root.cid)
     first = next(walk)
     assert first == Want(root.cid)

@@ -6,7 +6,7 @@ told to fail. Provider and value records have theirs in `records`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import trio
 
@@ -15,7 +15,7 @@ from chiral.block.cid import CID
 from chiral.dag.file_info import FileInfo
 from chiral.errors import ProtocolError, StoreError
 from chiral.interface.blockstore import BlockstoreStats
-from chiral.interface.catalogue import FileRecord
+from chiral.interface.catalogue import FileQuery, FileRecord, Place
 
 
 class MemoryBlockstore:
@@ -46,6 +46,9 @@ class MemoryBlockstore:
         await trio.lowlevel.checkpoint()
         data = self.get_now(cid)
         return None if data is None else len(data)
+
+    async def sizes(self, cids: Sequence[CID]) -> list[int | None]:
+        return [None if data is None else len(data) for data in await self.get_many(cids)]
 
     async def put_many(self, blocks: Iterable[Block]) -> int:
         await trio.lowlevel.checkpoint()
@@ -79,17 +82,19 @@ class MemoryCatalogue:
 
     def __init__(self, blocks: MemoryBlockstore) -> None:
         self._blocks = blocks
-        self._files: dict[bytes, tuple[FileRecord, bytes, set[bytes]]] = {}
+        self._files: dict[bytes, tuple[FileRecord, bytes | None, set[bytes]]] = {}
 
-    async def put(self, record: FileRecord, manifest: bytes) -> None:
+    async def put(self, record: FileRecord, manifest: bytes | None) -> None:
         await trio.lowlevel.checkpoint()
-        try:
-            chunks = {cid.multihash for cid in FileInfo.parse(manifest).chunk_cids}
-        except ProtocolError as error:
-            raise StoreError(f"the manifest is not a FileInfo: {error}") from error
+        chunks: set[bytes] = set()
+        if manifest is not None:
+            try:
+                chunks = {cid.multihash for cid in FileInfo.parse(manifest).chunk_cids}
+            except ProtocolError as error:
+                raise StoreError(f"the manifest is not a FileInfo: {error}") from error
         self._files[record.root.multihash] = (record, manifest, chunks)
 
-    async def put_many(self, entries: Sequence[tuple[FileRecord, bytes]]) -> None:
+    async def put_many(self, entries: Sequence[tuple[FileRecord, bytes | None]]) -> None:
         before = dict(self._files)
         try:
             for record, manifest in entries:
@@ -97,6 +102,34 @@ class MemoryCatalogue:
         except BaseException:
             self._files = before
             raise
+
+    async def amend(self, root: CID, change: Callable[[FileRecord], FileRecord]) -> FileRecord | None:
+        await trio.lowlevel.checkpoint()
+        held = self._files.get(root.multihash)
+        if held is None:
+            return None
+        changed = change(held[0])
+        self._files[root.multihash] = (changed, *held[1:])
+        return changed
+
+    async def get_many(self, roots: Sequence[CID]) -> list[FileRecord | None]:
+        return [await self.get(root) for root in roots]
+
+    async def by_dag_root(self, dag_root: CID) -> FileRecord | None:
+        await trio.lowlevel.checkpoint()
+        found = [record for record, _, _ in self._files.values() if _same(record.dag_root, dag_root)]
+        return min(found, key=lambda record: (_same(record.root, dag_root), record.root.multihash), default=None)
+
+    async def search(self, query: FileQuery, after: Place | None = None, limit: int = 100) -> list[FileRecord]:
+        await trio.lowlevel.checkpoint()
+        order = sorted((record for record, _, _ in self._files.values()), key=lambda record: _order(record.place))
+        behind = () if after is None else _order(after)
+        return [record for record in order if _order(record.place) > behind and _fits(record, query)][:limit]
+
+    async def expired(self, now: float, limit: int = 1000) -> list[CID]:
+        await trio.lowlevel.checkpoint()
+        due = [(r.expires_at, r.root) for r, _, _ in self._files.values() if r.expires_at is not None]
+        return [root for at, root in sorted(due, key=lambda item: (item[0], item[1].multihash)) if at <= now][:limit]
 
     async def get(self, root: CID) -> FileRecord | None:
         await trio.lowlevel.checkpoint()
@@ -132,8 +165,36 @@ class MemoryCatalogue:
         await trio.lowlevel.checkpoint()
         return len(self._files)
 
+    async def dag_count(self) -> int:
+        await trio.lowlevel.checkpoint()
+        return sum(manifest is None for _, manifest, _ in self._files.values())
+
     def _used_by_others(self, root: CID, chunk: CID) -> bool:
         return any(key != root.multihash and chunk.multihash in held[2] for key, held in self._files.items())
+
+
+def _same(one: CID | None, other: CID) -> bool:
+    return one is not None and one.multihash == other.multihash
+
+
+def _order(place: Place) -> tuple[int, bytes]:
+    return -place[0], place[1].multihash
+
+
+def _fits(record: FileRecord, query: FileQuery) -> bool:
+    names = "\n".join((record.name, *record.other_names)).casefold()
+    kind, slash, _ = query.mime.partition("/")
+    whole = bool(slash) and not query.mime.endswith("/*")
+    return (
+        all(word.casefold() in names for word in query.text.split())
+        and (not query.mime or (record.mime == query.mime if whole else record.mime.startswith(kind + "/")))
+        and set(query.tags) <= set(record.tags)
+        and query.kind in (None, record.kind)
+        and (query.larger is None or record.size >= query.larger)
+        and (query.smaller is None or record.size <= query.smaller)
+        and (query.since is None or record.added_at >= query.since)
+        and (query.before is None or record.added_at < query.before)
+    )
 
 
 class MemoryDatastore:

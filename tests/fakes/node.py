@@ -12,23 +12,34 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import trio
 
 from chiral.api.server import Ready, serve_node
 from chiral.block.block import Block
-from chiral.block.cid import CID
+from chiral.block.cid import CID, DAG_PB
+from chiral.clock import TrioClock
 from chiral.config.model import NodeConfig
 from chiral.errors import NoProvidersError
+from chiral.files.library import Library
+from chiral.files.results import EntryFound
+from chiral.files.shelf import Shelf
 from chiral.host.addresses import address_text
 from chiral.interface.peer import PeerId, PeerInfo
 from chiral.interface.providers import FoundProvider
 from chiral.interface.routing import ProvideResult
 from chiral.log import configure
+from chiral.pinning.cleaning import Cleaner
+from chiral.pinning.pinner import Pinner
+from chiral.pinning.uses import BlockUses
 from chiral.routing.stats import KadStats
+from tests.fakes.archives import ArchiveRig
 from tests.fakes.files import FakeFiles
-from tests.fakes.memory_store import MemoryBlockstore
+from tests.fakes.memory_store import MemoryBlockstore, MemoryCatalogue, MemoryDatastore
+from tests.fakes.pins import DictionarySource, FakeCollector, MemoryPins
 from tests.fakes.swarm import OTHER_ADDR, OTHER_PEER, FakeConnections, FakeRouting, peer_of
+from tests.fakes.upkeep import FakeUpkeep
 
 SERVER_PEER = PeerId.parse("12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtf")
 
@@ -53,6 +64,15 @@ class FakeNode:
         self.peer_id = SERVER_PEER
         self.files = FakeFiles()
         self.blockstore = MemoryBlockstore()
+        self.archives = ArchiveRig(store=self.blockstore).archives
+        self.upkeep = FakeUpkeep()
+        catalogue, pins, uses = MemoryCatalogue(self.blockstore), MemoryPins(), BlockUses()
+        shelf = Shelf(self.blockstore, catalogue, TrioClock())
+        self.library = Library.over(self.files, shelf, MemoryDatastore(), TrioClock())
+        source = DictionarySource(self.blockstore)
+        self.pinner = Pinner(pins, self.blockstore, catalogue, uses, source, TrioClock())
+        self.collector: Any = FakeCollector()
+        self.cleaner = Cleaner(catalogue, pins, self.collector, self.files.remove)
         self.routing = FakeRouting()
         self.connections = FakeConnections()
         self.providers: dict[CID, list[PeerInfo]] = {}
@@ -105,11 +125,20 @@ async def sample(node: FakeNode) -> dict[str, str]:
     block = Block.of(b"a block")
     await node.blockstore.put_many([block])
     provided = node.files.hold(b"held by another", "other.bin", local=False)
+    directory = CID.of(b"a directory", DAG_PB)
+    inside = node.files.hold(b"in a directory", "f", local=False)
+    node.files.paths[directory, ("d", "f")] = inside
+    node.files.directories[directory, ()] = [
+        EntryFound("d", directory, "directory", 0, 60),
+        EntryFound("l", directory, "symlink", 3, None),
+    ]
+    node.files.directories[directory, ("d",)] = [EntryFound("f", inside, "file", 14, 14)]
     node.providers[provided] = [PeerInfo(OTHER_PEER, (OTHER_ADDR,)), PeerInfo(peer_of(4))]
     return {
         "file": str(node.files.hold(bytes(range(256)) * 2048, "held.bin")),
         "escaping": str(node.files.hold(b"escape", "../../etc/\x1b[31mpasswd")),
         "remote": str(provided),
+        "directory": str(directory),
         "block": str(block.cid),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -15,9 +16,10 @@ from chiral.clock import SystemClock
 from chiral.dag.file_info import FileInfo
 from chiral.events.bus import EventBus
 from chiral.files.add import Adder
+from chiral.files.dag_opener import DagOpener
 from chiral.files.files import Files
 from chiral.files.opener import FileOpener
-from chiral.files.reader import FileReader
+from chiral.files.reader import Reading
 from chiral.files.resolver import RootResolver
 from chiral.files.shelf import Shelf
 from chiral.transfer.fetch import BlockFetcher
@@ -69,19 +71,22 @@ class RecordingAnnouncer:
 class Rig:
     """`files` and the parts it is made of. Peers are known as providers of whatever `publish` names."""
 
-    def __init__(self, *peers: ScriptedPeer, store: MemoryBlockstore | None = None) -> None:
+    def __init__(self, *peers: ScriptedPeer, store: MemoryBlockstore | None = None, shelf: Shelf | None = None) -> None:
+        """`shelf` instead of one in memory: then `blocks` and `catalogue` are that one's."""
         clock = SystemClock()
         self.scripted = ScriptedSwarm(*peers)
-        self.blocks = store or MemoryBlockstore()
-        self.catalogue = MemoryCatalogue(self.blocks)
+        blocks = store or MemoryBlockstore()
+        self.shelf = shelf or Shelf(blocks, MemoryCatalogue(blocks), clock)
+        self.blocks: Any = self.shelf.blocks
+        self.catalogue: Any = self.shelf.catalogue
         self.announcer = RecordingAnnouncer()
-        self.shelf = Shelf(self.blocks, self.catalogue, clock)
         intake = Intake(self.blocks, EventBus())
         self.resolver = RootResolver(self.shelf, self.scripted.swarm, intake)
         self.fetcher = BlockFetcher(self.scripted.swarm, intake, TransferSettings(retry_s=0.001), clock)
-        self.opener = FileOpener(self.resolver, self.fetcher, self.shelf, self.announcer)
+        self.dags = DagOpener(self.resolver, self.fetcher, self.shelf, self.announcer, clock)
+        self.opener = FileOpener(self.resolver, self.fetcher, self.shelf, self.announcer, self.dags)
         self.adder = Adder(self.shelf, FixedChunker(CHUNK_BYTES), clock)
-        self.files = Files(self.adder, self.opener, self.shelf, self.announcer, clock)
+        self.files = Files(self.adder, self.opener, self.dags, self.shelf, self.announcer, clock)
 
     def publish(self, content: Content, *peers: ScriptedPeer) -> Rig:
         self.scripted.routing.knows(content.root, *peers)
@@ -98,7 +103,7 @@ class Rig:
         return sum(await self.blocks.has_many([block.cid for block in content.blocks]))
 
 
-async def read_all(reader: FileReader) -> bytes:
+async def read_all(reader: Reading) -> bytes:
     parts = []
     while (batch := await reader.next_batch()) is not None:
         parts += batch

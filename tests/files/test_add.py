@@ -12,12 +12,15 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from chiral.block.block import Block
-from chiral.chunker.splitter import Splitter
+from chiral.dag.directory import Metadata
 from chiral.dag.file_info import FileInfo
 from chiral.errors import FileAccessError, StoreError, StoreFullError
-from chiral.files.source import BATCH_BLOCKS, StreamSource, open_path
+from chiral.files.cutting import BATCH_BYTES, Batch, Cutting
+from chiral.files.source import StreamSource, open_path
 from tests.fakes.memory_store import MemoryBlockstore
 from tests.files.rig import CHUNK_BYTES, Content, Rig
+
+PART_BYTES = 1 << 17
 
 
 async def stream(data: bytes, piece: int = 5000) -> AsyncIterator[bytes]:
@@ -79,18 +82,18 @@ async def test_a_store_that_is_slow_bounds_what_is_read_ahead() -> None:
             await self.opened.wait()
             return await super().put_many(blocks)
 
-    bound = BATCH_BLOCKS * 5  # three batches being written, one waiting, one in hand
+    bound = BATCH_BYTES // PART_BYTES * 5  # three batches being written, one waiting, one in hand
     read = 0
     reached = trio.Event()
 
     async def endless() -> AsyncIterator[bytes]:
         nonlocal read
-        while read < 1000:
+        while read < 200:
             await trio.lowlevel.checkpoint()
             read += 1
             if read == bound:
                 reached.set()
-            yield random.randbytes(CHUNK_BYTES)
+            yield random.randbytes(PART_BYTES)
 
     store = BlockedStore()
     async with trio.open_nursery() as nursery:
@@ -99,7 +102,7 @@ async def test_a_store_that_is_slow_bounds_what_is_read_ahead() -> None:
         await wait_all_tasks_blocked(0.05)
         assert read == bound
         store.opened.set()
-    assert read == 1000
+    assert read == 200
 
 
 async def test_a_full_store_leaves_no_file() -> None:
@@ -113,7 +116,7 @@ async def test_a_full_store_leaves_no_file() -> None:
 
     rig = Rig(store=FillingStore())
     with pytest.raises(StoreFullError):
-        await rig.adder.add(StreamSource(stream(os.urandom(1_000_000))), name="n", progress=None)
+        await rig.adder.add(StreamSource(stream(os.urandom(6_000_000))), name="n", progress=None)
     assert await rig.catalogue.count() == 0
 
 
@@ -133,11 +136,14 @@ async def test_a_source_that_breaks_leaves_no_file() -> None:
     class Breaking:
         size = None
 
-        async def batches(self, splitter: Splitter) -> AsyncGenerator[list[Block], None]:
+        def metadata(self, *, mode: bool, mtime: bool) -> Metadata:
+            return Metadata()
+
+        async def batches(self, cutting: Cutting) -> AsyncGenerator[Batch, None]:
             for number in range(100):
                 if number == 50:
                     raise FileAccessError("got shorter while it was read")
-                yield [Block.of(bytes([number]))]
+                yield Batch([Block.of(bytes([number]))], [])
 
     rig = Rig()
     with pytest.raises(FileAccessError):

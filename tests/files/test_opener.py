@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from chiral.block.block import Block
-from chiral.block.cid import CID, DAG_PB
+from chiral.block.cid import CID, DAG_CBOR
 from chiral.dag.file_info import FileInfo
 from chiral.errors import ChiralError, IntegrityError, InvalidCidError, NotFoundError, StoreFullError
 from tests.fakes.exchange import lacking, lying, stalling
@@ -157,8 +157,8 @@ class TestClaims:
 
 class TestNoFile:
     async def test_a_node_of_a_dag_is_no_file(self) -> None:
-        with pytest.raises(InvalidCidError, match="names a dag-pb node, not a file"):
-            await read(Rig(), CID.of(b"node", DAG_PB))
+        with pytest.raises(InvalidCidError, match="names a dag-cbor node, not a file"):
+            await read(Rig(), CID.of(b"node", DAG_CBOR))
 
     async def test_a_cid_of_unknown_codec(self) -> None:
         with pytest.raises(InvalidCidError):

@@ -9,9 +9,16 @@ from trio.testing import wait_all_tasks_blocked
 
 from chiral.block.block import Block
 from chiral.block.cid import CID
+from chiral.clock import TrioClock
 from chiral.dag.file_info import FileInfo
-from chiral.errors import IntegrityError, NotFoundError, StoreError
+from chiral.errors import IntegrityError, NotFoundError, PinnedError, StoreError
+from chiral.files.shelf import Shelf
+from chiral.interface.catalogue import FileRecord
+from chiral.interface.pins import Pin, PinKind
+from tests.fakes.memory_store import MemoryBlockstore, MemoryCatalogue
+from tests.fakes.pins import MemoryPins
 from tests.files.rig import Content, Rig
+from tests.pinning.dags import leaf, node, tree
 
 
 def file_of(*contents: bytes) -> Content:
@@ -185,3 +192,93 @@ async def test_adds_and_removals_of_the_same_blocks_at_once_leave_whole_files() 
             nursery.start_soon(churn, content)
     assert await rig.catalogue.count() == 1
     assert await rig.held(files[0]) == (await rig.blocks.stats()).blocks == 4
+
+
+class TestPins:
+    async def test_what_is_pinned_is_not_removed(self) -> None:
+        pins = MemoryPins()
+        rig, content = Rig(shelf=shelf_with(pins)), file_of(b"a", b"b")
+        await rig.hold(content)
+        await pins.put(Pin(content.root, PinKind.RECURSIVE, "mine"))
+        with pytest.raises(PinnedError, match="'mine'"):
+            await rig.shelf.remove(content.root)
+        assert await rig.held(content) == 2
+        await pins.remove(await pins.of(content.root))
+        await rig.shelf.remove(content.root)
+        assert await rig.held(content) == 0
+
+    async def test_a_pinned_dag_root_keeps_its_file(self) -> None:
+        pins = MemoryPins()
+        rig, content, dag = Rig(shelf=shelf_with(pins)), file_of(b"a"), tree("dag")
+        await rig.blocks.put_many(content.blocks)
+        await rig.shelf.enter(content.info, content.manifest, dag_root=dag[0].cid)
+        await pins.put(Pin(dag[0].cid, PinKind.DIRECT))
+        with pytest.raises(PinnedError):
+            await rig.shelf.remove(content.root)
+
+    async def test_a_pinned_chunk_stays(self) -> None:
+        pins = MemoryPins()
+        rig, content = Rig(shelf=shelf_with(pins)), file_of(b"a", b"b")
+        await rig.hold(content)
+        await pins.put(Pin(content.blocks[0].cid, PinKind.DIRECT))
+        await rig.shelf.remove(content.root)
+        assert await rig.blocks.has_many(content.info.chunk_cids) == [True, False]
+
+    async def test_where_a_dag_is_pinned_a_removal_leaves_blocks_to_a_collection(self) -> None:
+        """The DAG may be made of them."""
+        pins = MemoryPins()
+        rig, content = Rig(shelf=shelf_with(pins)), file_of(b"a", b"b")
+        await rig.hold(content)
+        await pins.put(Pin(tree("pinned")[0].cid, PinKind.RECURSIVE))
+        assert (await rig.shelf.remove(content.root))[1] == list(content.info.chunk_cids)
+        assert await rig.held(content) == 2
+
+    async def test_so_it_does_while_one_is_being_completed_or_a_directory_is_kept(self) -> None:
+        rig, content, other = Rig(), file_of(b"a"), file_of(b"b")
+        await (await rig.hold(content)).hold(other)
+        with rig.shelf.uses.completing(tree("on its way")[0].cid):
+            await rig.shelf.remove(content.root)
+        root = tree("directory")[0].cid
+        await rig.catalogue.put(FileRecord(root, "d", 0, 0, 1, 1, dag_root=root, kind="directory"), None)
+        await rig.shelf.remove(other.root)
+        assert await rig.held(content) == await rig.held(other) == 1
+
+
+class TestNodes:
+    async def test_nodes_of_the_file_alone_go_with_it(self) -> None:
+        """Two files that begin alike share a node; a third node is over both."""
+        a, b, c = (leaf(text) for text in "abc")
+        shared, rest = node(a, b), node(c)
+        root = node(shared, rest)
+        rig, one, two = Rig(), file_of(b"a", b"b", b"c"), file_of(b"a", b"b")
+        await rig.blocks.put_many([a, b, c, shared, rest, root])
+        await rig.shelf.enter(one.info, one.manifest, dag_root=root.cid)
+        await rig.shelf.enter(two.info, two.manifest, dag_root=shared.cid)
+        await rig.shelf.remove(one.root)
+        held = await rig.blocks.has_many([block.cid for block in (a, b, c, shared, rest, root)])
+        assert held == [True, True, False, True, False, False]
+        await rig.shelf.remove(two.root)
+        assert (await rig.blocks.stats()).blocks == 0
+
+    async def test_nodes_over_blocks_in_use_stay(self) -> None:
+        a, b = leaf("a"), leaf("b")
+        root = node(a, b)
+        rig, one = Rig(), file_of(b"a", b"b")
+        await rig.blocks.put_many([a, b, root])
+        await rig.shelf.enter(one.info, one.manifest, dag_root=root.cid)
+        async with rig.shelf.using([a.cid, b.cid]):
+            await rig.shelf.remove(one.root)
+            assert await rig.blocks.has_many([root.cid]) == [True]
+
+    async def test_a_damaged_node_does_not_hinder_a_removal(self) -> None:
+        rig, one = Rig(), file_of(b"a")
+        damaged = Block(node(leaf("a")).cid, b"\x99")
+        await rig.blocks.put_many([leaf("a"), damaged])
+        await rig.shelf.enter(one.info, one.manifest, dag_root=damaged.cid)
+        await rig.shelf.remove(one.root)
+        assert await rig.held(one) == 0
+
+
+def shelf_with(pins: MemoryPins) -> Shelf:
+    blocks = MemoryBlockstore()
+    return Shelf(blocks, MemoryCatalogue(blocks), TrioClock(), pins=pins)

@@ -12,22 +12,29 @@ import pytest
 import trio
 
 from chiral.chunker.fixed import FixedChunker
+from chiral.dag.dag_profile import DEFAULT_PROFILE
 from chiral.errors import FileAccessError
-from chiral.files.source import BATCH_BLOCKS, Source, StreamSource, open_path
+from chiral.files.cutting import BATCH_BYTES, Cutting
+from chiral.files.source import Source, StreamSource, open_path
 
 CHUNK_BYTES = 1024
 
 
 async def content_of(source: Source) -> bytes:
-    """All of the source, checking that no batch is over the limit and every name fits."""
+    """All of the source, checking that every name fits."""
     whole = bytearray()
-    async with aclosing(source.batches(FixedChunker(CHUNK_BYTES).splitter())) as batches:
+    cutting = cut(CHUNK_BYTES)
+    async with aclosing(source.batches(cutting)) as batches:
         async for batch in batches:
-            assert len(batch) > 0
-            for block in batch:
+            for block in batch.chunks:
                 assert block.cid.matches(block.data)
                 whole += block.data
+    assert cutting.root.size == len(whole)
     return bytes(whole)
+
+
+def cut(chunk_bytes: int) -> Cutting:
+    return Cutting(FixedChunker(chunk_bytes), DEFAULT_PROFILE)
 
 
 async def parts(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
@@ -62,7 +69,7 @@ class TestPath:
     async def test_a_file_that_shrinks_is_an_error(self, tmp_path: Path) -> None:
         path = tmp_path / "f"
         path.write_bytes(bytes(8_000_000))
-        async with open_path(path) as source, aclosing(source.batches(FixedChunker().splitter())) as batches:
+        async with open_path(path) as source, aclosing(source.batches(cut(256 << 10))) as batches:
             await anext(batches)
             os.truncate(path, 5_000_000)
             with pytest.raises(FileAccessError, match="got shorter while it was read"):
@@ -129,12 +136,12 @@ class TestStream:
         assert await content_of(source) == data
         assert source.size is None
 
-    async def test_one_big_part_comes_in_batches(self) -> None:
-        source = StreamSource(parts([bytes(CHUNK_BYTES * 100)]))
-        async with aclosing(source.batches(FixedChunker(CHUNK_BYTES).splitter())) as batches:
-            sizes = [len(batch) async for batch in batches]
-        assert max(sizes) <= BATCH_BLOCKS
-        assert sum(sizes) == 100
+    async def test_a_long_stream_comes_in_batches(self) -> None:
+        source = StreamSource(parts(bytes(CHUNK_BYTES * 100) for _ in range(100)))
+        async with aclosing(source.batches(cut(CHUNK_BYTES))) as batches:
+            sizes = [sum(map(len, batch.chunks)) async for batch in batches]
+        assert max(sizes) < BATCH_BYTES + CHUNK_BYTES * 100
+        assert sum(sizes) == CHUNK_BYTES * 10_000
 
     async def test_nothing(self) -> None:
         assert await content_of(StreamSource(parts([]))) == b""

@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chiral.block.block import Block
-from chiral.block.cid import CID
+from chiral.block.cid import CID, DAG_PB
 from chiral.dag.file_info import FileInfo
 from chiral.errors import LocalError, StoreError
 from chiral.interface.catalogue import FileRecord
@@ -64,6 +64,21 @@ async def test_a_new_root_is_announced_at_once_and_its_chunks_behind() -> None:
     assert desk.routing.provided == [root_keys(root)]
     assert desk.routing.scheduled == [[chunk.buffer for chunk in chunks[:2]]]
     assert not desk.routing.by_hand
+
+
+async def test_a_dag_root_is_kept_announced_unless_it_is_a_chunk() -> None:
+    desk = Desk()
+    dag, directory = CID.of(b"dag", DAG_PB), CID.of(b"directory", DAG_PB)
+    roots = []
+    for name, dag_root in (("f", dag), ("g", CID.of(b"chunk"))):
+        info = FileInfo.of(name, 1, [CID.of(name.encode())], 1)
+        roots.append(info.root_cid)
+        await desk.catalogue.put(FileRecord(info.root_cid, name, 1, 1, 1, 1, dag_root), info.to_json())
+    await desk.catalogue.put(FileRecord(directory, "d", 1, 1, 1, 1, directory, "directory"), None)
+    await desk.announcements.resume()
+    wanted = {key for root in (*roots, dag, directory) for key in root_keys(root)}
+    assert wanted <= set(desk.routing.announced)
+    assert CID.of(b"chunk").multihash not in desk.routing.announced
 
 
 async def test_new_roots_together_are_announced_together() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import trio
@@ -107,6 +108,16 @@ async def test_what_is_added_is_announced_and_then_described(autojump_clock: Clo
         assert {key for batch in rig.publisher.batches for key in batch} == set(map(metadata_key, roots))
         record = decode_metadata_record(rig.publisher.batches[0][metadata_key(roots[0])])
         assert (record.metadata.info.root_cid, record.metadata.mime_type) == (roots[0], "text/plain")
+
+
+async def test_the_type_is_the_one_in_the_catalogue(autojump_clock: Clock) -> None:
+    async with running() as rig:
+        root = await rig.file(1, name="nameless")
+        await rig.catalogue.amend(root, lambda record: replace(record, mime="image/png"))
+        await rig.announcer.added(root)
+        await trio.sleep(2)
+        described = decode_metadata_record(rig.publisher.batches[0][metadata_key(root)])
+        assert described.metadata.mime_type == "image/png"
 
 
 async def test_an_add_that_is_cancelled_is_described_all_the_same(autojump_clock: Clock) -> None:

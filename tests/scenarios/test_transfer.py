@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from chiral.block.cid import CID, DAG_PB
+from chiral.block.cid import CID, DAG_CBOR
 from chiral.dag.file_info import FileInfo
 from chiral.errors import InvalidCidError, NoProvidersError
 from chiral.interface.streams import Stream
@@ -135,7 +135,7 @@ class TestNothingToGet:
 
     @pytest.mark.parametrize(
         "cid",
-        [CID(1, 0x55, b"\x99\x01\x20" + bytes(32)), CID(1, 0x9999, b"\x12\x20" + bytes(32)), CID.of(b"n", DAG_PB)],
+        [CID(1, 0x55, b"\x99\x01\x20" + bytes(32)), CID(1, 0x9999, b"\x12\x20" + bytes(32)), CID.of(b"n", DAG_CBOR)],
         ids=["unknown hash", "unknown codec", "not a file"],
     )
     async def test_a_cid_that_cannot_be_a_files(self, tmp_path: Path, cid: CID) -> None:

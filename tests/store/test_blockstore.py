@@ -20,14 +20,14 @@ from tests.contracts.blockstore import BlockstoreContract, numbered
 class TestLmdbBlockstore(BlockstoreContract):
     @pytest.fixture
     def blockstore(self, store: Store) -> LmdbBlockstore:
-        return store.blocks
+        return LmdbBlockstore(store.environment)
 
 
 class TestLmdbBlockstoreWithoutHotReads(BlockstoreContract):
     @pytest.fixture
     async def blockstore(self, tmp_path: Path) -> AsyncIterator[LmdbBlockstore]:
         async with open_store(tmp_path / "cold", StoreSettings(durable=False, hot_bytes=0)) as store:
-            yield store.blocks
+            yield LmdbBlockstore(store.environment)
 
 
 async def test_blocks_survive_reopening(tmp_path: Path) -> None:
@@ -43,23 +43,24 @@ async def test_only_blocks_lately_used_are_read_at_once(tmp_path: Path) -> None:
     settings = StoreSettings(durable=False, hot_bytes=64 << 10)
     blocks = numbered(5)
     async with open_store(tmp_path, settings) as store:
-        await store.blocks.put_many(blocks)  # each is charged 16 KiB, so the first has left
-        assert store.blocks.get_now(blocks[0].cid) is None
-        assert store.blocks.get_now(blocks[4].cid) == blocks[4].data
-        assert await store.blocks.get(blocks[0].cid) == blocks[0].data
-        assert store.blocks.get_now(blocks[0].cid) == blocks[0].data
-        assert store.blocks.get_now(CID.of(b"missing")) is None
-        await store.blocks.delete_many([blocks[0].cid])
-        assert store.blocks.get_now(blocks[0].cid) is None
+        held = LmdbBlockstore(store.environment)
+        await held.put_many(blocks)  # each is charged 16 KiB, so the first has left
+        assert held.get_now(blocks[0].cid) is None
+        assert held.get_now(blocks[4].cid) == blocks[4].data
+        assert await held.get(blocks[0].cid) == blocks[0].data
+        assert held.get_now(blocks[0].cid) == blocks[0].data
+        assert held.get_now(CID.of(b"missing")) is None
+        await held.delete_many([blocks[0].cid])
+        assert held.get_now(blocks[0].cid) is None
 
 
 async def test_get_now_of_a_block_another_deleted(store: Store) -> None:
     block = Block.of(b"deleted behind the back of the hot set")
-    await store.blocks.put_many([block])
-    other = LmdbBlockstore(store.blocks._environment)
-    await other.delete_many([block.cid])
-    assert store.blocks.get_now(block.cid) is None
-    assert await store.blocks.get(block.cid) is None
+    held = LmdbBlockstore(store.environment)
+    await held.put_many([block])
+    await LmdbBlockstore(store.environment).delete_many([block.cid])
+    assert held.get_now(block.cid) is None
+    assert await held.get(block.cid) is None
 
 
 async def test_get_is_a_checkpoint_even_when_hot(store: Store) -> None:
@@ -139,6 +140,6 @@ async def test_no_reader_stays_in_the_table(store: Store, tmp_path: Path) -> Non
     for _ in range(3):
         await store.blocks.get_many([block.cid for block in blocks])
         await store.blocks.page()
-    environment: lmdb.Environment = store.blocks._environment._lmdb
+    environment: lmdb.Environment = store.environment._lmdb
     # A slot may stay for a thread, but its transaction column then shows none.
     assert all(line.split()[-1] == "-" for line in environment.readers().splitlines()[1:])

@@ -157,7 +157,7 @@ async def test_closing_finishes_what_is_queued(tmp_path: Path) -> None:
 
 async def test_a_read_sees_one_state(tmp_path: Path) -> None:
     async with open_store(tmp_path, QUICK) as store:
-        environment = store.blocks._environment
+        environment = store.environment
         looking, written = threading.Event(), threading.Event()
 
         def look(txn: lmdb.Transaction) -> tuple[int, int]:

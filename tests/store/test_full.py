@@ -19,7 +19,7 @@ from chiral.store.faults import store_fault
 from chiral.store.settings import StoreSettings
 from chiral.store.store import Store, open_store
 
-SMALL_MAP = StoreSettings(durable=False, map_size_bytes=4 << 20)
+SMALL_MAP = StoreSettings(durable=False, compression="none", map_size_bytes=4 << 20)
 
 
 def error(code: int) -> lmdb.Error:
@@ -89,7 +89,7 @@ from chiral.store.store import open_store
 LIMIT_BYTES = 3_500_000
 
 async def main() -> None:
-    async with open_store(Path(sys.argv[1]), StoreSettings()) as store:
+    async with open_store(Path(sys.argv[1]), StoreSettings(compression="none")) as store:
         resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_BYTES, resource.RLIM_INFINITY))
         blocks = [Block.of(number.to_bytes(4, "big") * (int(sys.argv[2]) // 4)) for number in range(int(sys.argv[3]))]
         held, step = [], max(1, 64_000 // int(sys.argv[2]))
@@ -157,7 +157,7 @@ async def test_deletions_go_in_smaller_steps_where_pages_are_short(
 ) -> None:
     blocks = numbered(3000, 4)
     await store.blocks.put_many(blocks)
-    environment = store.blocks._environment
+    environment = store.environment
     write = environment.write
     steps: list[int] = []
 
@@ -181,7 +181,9 @@ async def test_on_a_full_disk_what_was_freed_in_the_file_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blocks = numbered(40, 262_144)
-    async with open_store(tmp_path, StoreSettings(durable=False, disk_reserve_bytes=1 << 20)) as store:
+    async with open_store(
+        tmp_path, StoreSettings(durable=False, compression="none", disk_reserve_bytes=1 << 20)
+    ) as store:
         await store.blocks.put_many(blocks[:20])
         monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=0, f_frsize=4096))
         with pytest.raises(StoreFullError, match="no space left"):

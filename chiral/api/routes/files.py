@@ -1,4 +1,4 @@
-"""Files: add, list, show, save, remove."""
+"""Files and directories: add, list, show, remove."""
 
 from __future__ import annotations
 
@@ -6,48 +6,41 @@ from typing import Annotated
 
 import trio
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from chiral.api.adding import Adding, AddPath, AddTree, AddUpload, LocalItem
 from chiral.api.answers import LineAnswer, LineSink
 from chiral.api.batch import Batch
 from chiral.api.context import Context, only_local
-from chiral.api.local_path import file_to_read
-from chiral.api.query import After, CidInPath, Limit
-from chiral.api.records import AddedFile, BatchCount, ChunkPage, FileChunk, FileEntry, FilePage
+from chiral.api.local_path import file_to_read, path_to_read
+from chiral.api.query import DEFAULT_TIMEOUT_S, After, CidInPath, Limit, PathBelow, TimeoutS
+from chiral.api.records import AddedFile, BatchCount, ChunkPage, Count, FileChunk, FileEntry, FilePage
+from chiral.api.tree_records import AddedTree, TreeItem
 from chiral.api.upload import body_parts
 from chiral.errors import NotFoundError
 
 router = APIRouter(prefix="/files", tags=["files"])
-_MAX_PATH = 4096
-_MAX_NAME = 1024
 MAX_BATCH_FILES = 1000
+_ITEMS_AT_ONCE = 256
 
 
-class AddPath(BaseModel):
-    """A local file to add; `name` instead of the path's own."""
+class AddPaths(Adding):
+    """Local files to add, all in the same way."""
 
-    path: str = Field(max_length=_MAX_PATH)
-    name: str | None = Field(None, max_length=_MAX_NAME)
-
-    def shown_name(self) -> str:
-        """The name to add the file under."""
-        return self.name or self.path.rstrip("/").rpartition("/")[2]
-
-
-class AddPaths(BaseModel):
-    """Local files to add."""
-
-    items: list[AddPath] = Field(min_length=1, max_length=MAX_BATCH_FILES)
+    items: list[LocalItem] = Field(min_length=1, max_length=MAX_BATCH_FILES)
 
 
 @router.post("", response_model=AddedFile, dependencies=[Depends(only_local)])
 async def add_path(context: Context, asked: AddPath) -> LineAnswer:
     """Add a local file (Unix socket only). Answers with lines: progress, then the result or an error."""
     path = await trio.to_thread.run_sync(file_to_read, asked.path, context.data_dir)
+    options = asked.options()
 
     async def work(sink: LineSink) -> AddedFile:
-        added = await context.node.files.add_path(path, name=asked.shown_name(), progress=sink.progress)
-        return AddedFile.of(added)
+        files = context.node.files
+        return AddedFile.of(
+            await files.add_path(path, name=asked.shown_name(), progress=sink.progress, options=options)
+        )
 
     return LineAnswer(work)
 
@@ -62,15 +55,33 @@ async def add_paths(context: Context, asked: AddPaths) -> LineAnswer:
     and those that were added stay.
     """
     names = [(item.path, item.shown_name()) for item in asked.items]
-    return LineAnswer(Batch(context.node.files, names, context.data_dir).run)
+    return LineAnswer(Batch(context.node.files, names, context.data_dir, asked.options()).run)
+
+
+@router.post("/tree", response_model=AddedTree, dependencies=[Depends(only_local)])
+async def add_tree(context: Context, asked: AddTree) -> LineAnswer:
+    """Add a local directory with all that is in it (Unix socket only).
+
+    Answers with lines: progress, in bytes of all the files; then the directory, its DAG root as `cid`. What cannot be
+    read is left out, counted in `failed` and named in `faults`, the first thousand of it.
+    """
+    path = await trio.to_thread.run_sync(path_to_read, asked.path, context.data_dir)
+    options = await trio.to_thread.run_sync(asked.tree_options, context.data_dir)
+
+    async def work(sink: LineSink) -> AddedTree:
+        files = context.node.files
+        return AddedTree.of(
+            await files.add_tree(path, name=asked.shown_name(), options=options, progress=sink.progress)
+        )
+
+    return LineAnswer(work)
 
 
 @router.put("", status_code=201)
-async def upload(
-    context: Context, request: Request, name: Annotated[str, Query(min_length=1, max_length=_MAX_NAME)]
-) -> AddedFile:
+async def upload(context: Context, request: Request, asked: Annotated[AddUpload, Query()]) -> AddedFile:
     """Add the request's body, of any length, as a file. An upload that is cut leaves nothing behind."""
-    return AddedFile.of(await context.node.files.add_stream(body_parts(request), name=name))
+    options = asked.options()
+    return AddedFile.of(await context.node.files.add_stream(body_parts(request), name=asked.name, options=options))
 
 
 @router.get("")
@@ -99,6 +110,29 @@ async def list_chunks(
     chunks = await context.node.files.chunks(cid)
     items = [FileChunk(cid=str(chunk), size=size) for chunk, size in chunks[start : start + limit]]
     return ChunkPage(items=items, next=start + limit if start + limit < len(chunks) else None)
+
+
+@router.get("/{cid}/entries", response_model=Count)
+async def list_entries(
+    context: Context, cid: CidInPath, path: PathBelow = (), timeout_s: TimeoutS = DEFAULT_TIMEOUT_S
+) -> LineAnswer:
+    """What is in a directory, from here or from the swarm. Answers with lines: an item an entry, then the count."""
+
+    async def work(sink: LineSink) -> Count:
+        count = 0
+        async with context.node.files.listing(cid, timeout_s=timeout_s, path=path) as entries:
+            waiting: list[TreeItem] = []
+            async for entry in entries:
+                waiting.append(TreeItem.of(entry))
+                count += 1
+                if len(waiting) == _ITEMS_AT_ONCE:
+                    await sink.items(waiting)
+                    waiting = []
+            if waiting:
+                await sink.items(waiting)
+        return Count(count=count)
+
+    return LineAnswer(work)
 
 
 @router.delete("/{cid}")

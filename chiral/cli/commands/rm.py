@@ -15,7 +15,10 @@ from chiral.cli.printing import print_json, printable
 @json_option
 @client_command
 def command(client: Client, cids: tuple[str, ...], as_json: bool) -> None:
-    """Forget files and the blocks that no other file here is made of."""
+    """Forget files and the blocks that no other file here is made of.
+
+    What is pinned is not forgotten. Where directories or pinned DAGs are here too, blocks go with the next 'chiral gc'.
+    """
     for cid in cids:
         removed = client.call("DELETE", f"/files/{cid}")
         if as_json:
