@@ -54,6 +54,7 @@ test-long: $(READY) ## the whole of the long scenarios: full matrix, swarms, lon
 	@$(BIN)/python -m interop.matrix
 	@$(BIN)/python -m pytest -q interop/test_dht_swarm.py
 	@CHIRAL_CRASHES=200 $(BIN)/python -m pytest -q tests/crash
+	@CHIRAL_LARGE_FILE_MIB=256 $(BIN)/python -m pytest -q tests/scenarios/test_content_seeds.py
 	@$(BIN)/python -m tests.fuzz.wire --seconds 600
 	@$(BIN)/python -m tests.fuzz.dht --seconds 600
 	@$(BIN)/python -m interop.soak --gib 20
