@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chiral.errors import ProtocolError
+
 MAX_PROTOBUF_VARINT_BYTES = 10
 MAX_FIELD_NUMBER = (1 << 29) - 1
 _U64 = (1 << 64) - 1
@@ -17,7 +19,7 @@ _SHORT = tuple(bytes([value]) for value in range(0x80))
 _FIXED_BYTES = {_FIXED64: 8, _FIXED32: 4}
 
 
-class ProtobufError(ValueError):
+class ProtobufError(ProtocolError):
     """Bytes that are no protobuf message, or a field of another wire type than it must have."""
 
 

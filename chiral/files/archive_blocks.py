@@ -13,8 +13,8 @@ import trio
 
 from chiral.block.cid import CID
 from chiral.errors import IntegrityError, sole_error
-from chiral.files.archive_links import links_of
 from chiral.interface.blockstore import Blockstore
+from chiral.pinning.links import every_link
 from chiral.transfer.fetch import BlockFetcher, Wanted
 from chiral.transfer.finder import Candidate
 
@@ -122,4 +122,4 @@ def _checked_one(cid: CID, data: bytes) -> Loaded:
 
 
 def _load(cid: CID, data: Data) -> Loaded:
-    return Loaded(data, [link.buffer for link in links_of(cid, data)])
+    return Loaded(data, [link.buffer for link in every_link(cid, data)])

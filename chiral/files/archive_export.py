@@ -14,12 +14,12 @@ from chiral.car.header import V2_DATA_OFFSET, V2Header, encode_header, encode_v2
 from chiral.car.writer import section
 from chiral.errors import IntegrityError, NotFoundError, sole_error
 from chiral.files.archive_blocks import BlockSource
-from chiral.files.archive_links import is_inline
 from chiral.files.archive_order import DepthFirst
 from chiral.files.archive_results import ExportOptions, ExportReport, Missing
 from chiral.files.archive_seen import KEY_BYTES
 from chiral.files.archive_walk import DagWalk, Visit
 from chiral.files.results import Progress
+from chiral.pinning.links import is_inline
 
 _BATCHES_AHEAD = 1
 

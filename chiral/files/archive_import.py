@@ -15,9 +15,9 @@ from chiral.block.block import Block
 from chiral.block.cid import CID
 from chiral.car.reader import CarReader
 from chiral.errors import ChiralError, IntegrityError, sole_error
-from chiral.files.archive_links import is_inline
 from chiral.files.results import Progress
 from chiral.interface.blockstore import Blockstore
+from chiral.pinning.links import is_inline
 
 _BATCHES_AHEAD = 1
 _BATCH_BLOCKS = 4096

@@ -11,8 +11,8 @@ import trio
 from chiral.block.cid import CID, DAG_PB
 from chiral.errors import NotFoundError, UsageError
 from chiral.files.archive_blocks import BlockSource, inline_block
-from chiral.files.archive_links import is_inline
 from chiral.files.archive_values import as_link, decode_block, encode_value
+from chiral.pinning.links import is_inline
 
 MAX_STEPS = 1024
 _MAX_PLACE_DIGITS = 9

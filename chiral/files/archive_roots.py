@@ -15,7 +15,6 @@ from chiral.dag.dag_node import DagNode
 from chiral.errors import MalformedContentError, sole_error
 from chiral.files.announcer import Announcer
 from chiral.files.archive_blocks import Further, Loaded
-from chiral.files.archive_links import links_of
 from chiral.files.archive_order import DepthFirst
 from chiral.files.archive_results import FIRST_MISSING, ImportedRoot, Missing
 from chiral.files.archive_seen import KEY_BYTES
@@ -25,7 +24,7 @@ from chiral.files.entries import Entry, dag_file_record, directory_record, enter
 from chiral.interface.blockstore import Blockstore
 from chiral.interface.catalogue import Catalogue
 from chiral.interface.pins import Pin, PinKind, Pins
-from chiral.pinning.links import may_link
+from chiral.pinning.links import every_link, may_link
 
 _FEW_ROOTS = 64
 _PINS_AT_ONCE = 64
@@ -147,7 +146,7 @@ def _links_of_all(blocks: dict[CID, bytes | None]) -> dict[CID, Loaded]:
     for cid, data in blocks.items():
         if data is not None:
             try:
-                links = [link.buffer for link in links_of(cid, data)]
+                links = [link.buffer for link in every_link(cid, data)]
             except MalformedContentError:  # no less here for that
                 links = []
             found[cid] = Loaded(b"", links)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from chiral.block.cid import CID
 from chiral.files.archive_blocks import BlockSource, Data, Loaded, inline_block
-from chiral.files.archive_links import is_inline
 from chiral.files.archive_order import DepthFirst, cid_of
+from chiral.pinning.links import is_inline
 
 _BATCH_BLOCKS = 1024
 _BATCH_BYTES = 4 << 20

@@ -5,9 +5,9 @@ Source: libp2p kad-dht specification, "RPC messages": ADD_PROVIDER.
 
 from __future__ import annotations
 
+from chiral.block.protobuf import bytes_field, varint_field
 from chiral.kad.framing import frame
 from chiral.kad.messages import MessageType, PeerEntry, encode_peer
-from chiral.kad.wire import bytes_field, varint_field
 
 
 class AnnouncementFrames:

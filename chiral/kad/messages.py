@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from chiral.block.protobuf import Value, as_bytes, as_int, as_text, bytes_field, fields, int32, varint_field
 from chiral.errors import LimitExceededError, ProtocolError
-from chiral.kad.wire import Value, as_bytes, as_int, as_text, bytes_field, fields, int32, varint_field
 
 MAX_MESSAGE_BYTES = 16_384
 """What may be sent: Rust peers refuse more."""

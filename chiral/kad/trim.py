@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chiral.block.protobuf import bytes_field
 from chiral.errors import LimitExceededError
 from chiral.kad.messages import MAX_MESSAGE_BYTES, Message, PeerEntry, encode_message, encode_peer
-from chiral.kad.wire import bytes_field
 
 _KEPT_CLOSER = 4
 _KEPT_ADDRS = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from chiral.block.cid import CID, DAG_CBOR, DAG_JSON, DAG_PB, IDENTITY
+from chiral.block.cid import CID, DAG_CBOR, DAG_JSON, DAG_PB, IDENTITY, RAW
 from chiral.car.cbor_scan import scan_cbor
 from chiral.dag.dag_pb import decode_node
 from chiral.errors import InvalidCidError, MalformedContentError
@@ -24,20 +24,34 @@ def may_link(cid: CID) -> bool:
 def links_of(cid: CID, block: Block) -> list[CID]:
     """The CIDs that `block`, whose name is `cid`, links to, in order; those that hold their bytes themselves left out.
 
-    Raises `MalformedContentError` if it is not what the codec says.
+    None where the codec cannot link. Raises `MalformedContentError` if the block is not what the codec says.
     """
+    return [link for link in every_link(cid, block) if not is_inline(link)] if may_link(cid) else []
+
+
+def every_link(cid: CID, block: Block) -> list[CID]:
+    """What `block`, whose name is `cid`, links to, in order, repeats and CIDs that hold their bytes included.
+
+    Raises `MalformedContentError` for a block that is not what its codec says, or of a codec whose links nobody here
+    can read.
+    """
+    if cid.codec == RAW:
+        return []
+    if not may_link(cid):
+        raise MalformedContentError(f"{cid} is {cid.codec_name}: what it links to cannot be read")
     try:
         if cid.codec == DAG_PB:
-            found = [link.cid for link in decode_node(block).links]
-        elif cid.codec == DAG_CBOR:
-            found = scan_cbor(bytes(block), max_items=_NO_LIMIT, max_depth=_NO_LIMIT)
-        elif cid.codec == DAG_JSON:
-            found = _json_links(bytes(block))
-        else:
-            return []
+            return [link.cid for link in decode_node(block).links]
+        if cid.codec == DAG_CBOR:
+            return scan_cbor(bytes(block), max_items=_NO_LIMIT, max_depth=_NO_LIMIT)
+        return _json_links(bytes(block))
     except MalformedContentError as error:
         raise MalformedContentError(f"{cid}: {error.message}") from error
-    return [link for link in found if link.hash_code != IDENTITY]
+
+
+def is_inline(cid: CID) -> bool:
+    """Whether the CID holds its block itself, so that none is stored or sent under it."""
+    return cid.multihash[0] == IDENTITY
 
 
 def _json_links(block: bytes) -> list[CID]:

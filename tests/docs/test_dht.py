@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from chiral.block.protobuf import MAX_PROTOBUF_VARINT_BYTES
 from chiral.cli.commands.dht import COMMANDS
 from chiral.config.model import NodeConfig
 from chiral.kad.messages import MAX_MESSAGE_BYTES, MAX_PEERS_IN_LIST, MAX_READ_BYTES
 from chiral.kad.server import MAX_KEY_BYTES
-from chiral.kad.wire import MAX_PROTOBUF_VARINT_BYTES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "chiral" / "docs" / "dht.md").read_text(encoding="utf-8")

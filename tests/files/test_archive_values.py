@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from chiral.block.cid import CID, DAG_CBOR, DAG_JSON, DAG_PB, LIBP2P_KEY, RAW
 from chiral.errors import MalformedContentError, UsageError
-from chiral.files.archive_links import links_of
 from chiral.files.archive_values import MAX_DEPTH, MAX_ITEMS, decode_block, encode_value
+from chiral.pinning.links import every_link
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 DAG_PB_FIXTURES = FIXTURES / "dag-pb"
@@ -159,18 +159,18 @@ def test_a_codec_that_nobody_reads() -> None:
     with pytest.raises(MalformedContentError, match="libp2p-key"):
         decode_block(cid, b"key")
     with pytest.raises(MalformedContentError, match="libp2p-key"):
-        links_of(cid, b"key")
+        every_link(cid, b"key")
 
 
 def test_links_by_codec() -> None:
     text = json.dumps([{"/": str(LINK)}, {"a": {"/": {"bytes": "AQI"}}, "b": [{"/": str(LINK)}]}]).encode()
-    assert links_of(CID.of(text, DAG_JSON), text) == [LINK, LINK]
+    assert every_link(CID.of(text, DAG_JSON), text) == [LINK, LINK]
     value = decode_block(CID.of(text, DAG_JSON), text)
     cbor = encode_value(value, DAG_CBOR)
-    assert links_of(CID.of(cbor, DAG_CBOR), cbor) == [LINK, LINK]
+    assert every_link(CID.of(cbor, DAG_CBOR), cbor) == [LINK, LINK]
     node = encode_value({"Links": [{"Hash": value[0]}]}, DAG_PB)
-    assert links_of(CID.of(node, DAG_PB), node) == [LINK]
-    assert links_of(CID.of(text), text) == []
+    assert every_link(CID.of(node, DAG_PB), node) == [LINK]
+    assert every_link(CID.of(text), text) == []
     for codec in (DAG_JSON, DAG_CBOR, DAG_PB):
         with pytest.raises(MalformedContentError, match=str(CID.of(b"\xff", codec))):
-            links_of(CID.of(b"\xff", codec), b"\xff")
+            every_link(CID.of(b"\xff", codec), b"\xff")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from libp2p.kad_dht.pb import kademlia_pb2 as pb
 
+from chiral.block.protobuf import bytes_field, varint_field, write_varint
 from chiral.errors import LimitExceededError, ProtocolError, RemoteError
 from chiral.kad.messages import (
     MAX_ADDRS_OF_PEER,
@@ -25,7 +26,6 @@ from chiral.kad.messages import (
     encode_message,
     encode_record,
 )
-from chiral.kad.wire import bytes_field, varint_field, write_varint
 
 GOLDEN = [
     # Field 1 (type), varint 5.

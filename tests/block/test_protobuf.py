@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chiral.errors import ProtocolError
-from chiral.kad.wire import (
+from chiral.block.protobuf import (
     Fixed,
     as_bytes,
     as_int,
@@ -19,6 +18,7 @@ from chiral.kad.wire import (
     varint_field,
     write_varint,
 )
+from chiral.errors import ProtocolError
 
 
 @pytest.mark.parametrize(
