@@ -16,6 +16,7 @@ from chiral.interface.peer import PeerInfo
 from chiral.kad.key import KadKey
 from chiral.kad.messages import Message, MessageType
 from chiral.kad.saved_peer import SavedPeer, key_of
+from chiral.kad.table import DEFAULT_TRUST_S
 from chiral.routing.saved_table import TABLE
 from chiral.routing.settings import KadSettings
 from chiral.routing.table_settings import DiversitySettings, TableSettings
@@ -413,7 +414,7 @@ async def test_a_spare_that_died_meanwhile_makes_room_for_one_that_lives(autojum
         for peer in dead:
             net.swarm.kill(peer.peer)
         assert node.table == {dead[0].peer, dead[1].peer}
-        await trio.sleep(100)
+        await trio.sleep(DEFAULT_TRUST_S + 10)
         overlay.evict(dead[0].peer)
         assert node.table == {dead[1].peer, dead[2].peer}
         await trio.sleep(30)

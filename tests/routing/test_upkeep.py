@@ -9,6 +9,7 @@ from trio.abc import Clock
 from chiral.errors import StoreError
 from chiral.kad.key import KadKey
 from chiral.kad.messages import Message, MessageType
+from chiral.kad.table import DEFAULT_TRUST_S
 from chiral.routing.settings import KadSettings
 from tests.fakes.records import MemoryProviderStore
 from tests.fakes.stream_node import peer_id
@@ -73,7 +74,7 @@ async def full_bucket(net: Net) -> tuple[DhtNode, list[Scripted]]:
         handler = Scripted(Message(MessageType.FIND_NODE))
         strange.serve(KAD, handler)
         await strange.connect(node.info)
-        await trio.sleep(100)
+        await trio.sleep(DEFAULT_TRUST_S / 3 + 10)
         handlers.append(handler)
     assert node.overlay().table.counts()[0] == 3
     return node, handlers
