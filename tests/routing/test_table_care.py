@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 from trio.abc import Clock
+from trio.testing import MockClock
 
 from chiral.errors import StoreError, UnsupportedProtocolError
 from chiral.interface.datastore import Datastore
@@ -59,8 +60,9 @@ async def alive(
 
 
 async def test_a_node_restarted_without_bootstrap_list_rejoins_by_its_saved_table(
-    autojump_clock: Clock, tmp_path: Path
+    autojump_clock: MockClock, tmp_path: Path
 ) -> None:
+    autojump_clock.autojump_threshold = 0.2  # the store's threads are at work in real time, and the deadlines long
     async with running() as net:
         peers = {node.peer for node in await net.grow(6)}
         async with open_store(tmp_path, StoreSettings(durable=False)) as store, alive(net, store.state) as node:

@@ -55,6 +55,7 @@ async def test_a_store_of_layout_1(tmp_path: Path) -> None:
 async def test_the_backup_is_a_whole_store_of_the_old_layout_and_goes_with_the_next_start(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
+    autojump_clock.autojump_threshold = 0.05  # threads are at work in real time
     write_version_1(tmp_path / "node", BLOCKS)
     async with open_store(tmp_path / "node", QUICK) as store, trio.open_nursery() as nursery:
         nursery.start_soon(Upkeep.of(store, TrioClock()).run)

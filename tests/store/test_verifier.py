@@ -191,6 +191,7 @@ async def test_a_hash_that_cannot_be_verified_is_counted_and_left(store: Store) 
 async def test_the_rate_is_kept(
     store: Store, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:
+    autojump_clock.autojump_threshold = 0.05  # threads are at work in real time
     blocks = [Block.of(random.Random(number).randbytes(50_000)) for number in range(20)]
     await store.blocks.put_many(blocks)
     monkeypatch.setattr(verifier_module, "SLICE_BYTES", 50_000)
@@ -203,6 +204,7 @@ async def test_the_rate_is_kept(
 async def test_a_restart_goes_on_where_it_was(
     store: Store, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:
+    autojump_clock.autojump_threshold = 0.05  # threads are at work in real time
     names = await damaged_store(store, 5)
     monkeypatch.setattr(verifier_module, "SLICE_BLOCKS", 1)
     first = verifier_of(store)
@@ -230,6 +232,7 @@ async def test_a_restart_goes_on_where_it_was(
 async def test_stopped_and_started_again(
     store: Store, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:
+    autojump_clock.autojump_threshold = 0.05  # threads are at work in real time
     await damaged_store(store, 0)
     monkeypatch.setattr(verifier_module, "SLICE_BLOCKS", 1)
     verifier = verifier_of(store)
@@ -253,6 +256,7 @@ async def test_stopped_and_started_again(
 
 
 async def test_it_runs_when_due(store: Store, autojump_clock: trio.testing.MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.05  # threads are at work in real time
     await store.blocks.put_many(sample())
     daily = StoreSettings(durable=False, verify_interval_days=1)
     began = trio.current_time()
@@ -268,6 +272,7 @@ async def test_it_runs_when_due(store: Store, autojump_clock: trio.testing.MockC
 
 
 async def test_restarts_do_not_put_off_the_first_one(store: Store, autojump_clock: trio.testing.MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.05  # threads are at work in real time
     await store.blocks.put_many(sample())
     daily = StoreSettings(durable=False, verify_interval_days=1)
     state = MemoryDatastore()  # waits for no thread, in which the virtual clock would run ahead
