@@ -59,8 +59,9 @@ test-long: $(READY) ## the whole of the long scenarios: full matrix, swarms, lon
 	@$(BIN)/python -m tests.fuzz.dht --seconds 600
 	@$(BIN)/python -m interop.soak --gib 20
 
-simulate: $(READY) ## the DHT with 100,000 nodes in one process: some fifteen minutes
-	@$(BIN)/python -m tests.simulation --full
+simulate: $(READY) ## the DHT with 10,000 nodes in one process, then lookups among 100,000: some twenty minutes
+	@$(BIN)/python -m tests.simulation
+	@$(BIN)/python -m tests.simulation --nodes 100000 --only lookups
 
 interop: $(READY) ## the full matrix of Python, Rust and Go peers, printed
 	@$(BIN)/python -m interop.build

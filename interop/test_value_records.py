@@ -21,6 +21,7 @@ from chiral.dag.metadata_validator import issue, metadata_key
 from chiral.host.identity import load_identity
 from chiral.host.settings import HostSettings
 from chiral.host.signing import KeySigner
+from chiral.interface.peer import PeerId
 from chiral.interface.values import QuorumError
 from chiral.kad.public_key_record import public_key_key
 from chiral.node.node import Node
@@ -101,7 +102,10 @@ async def test_many_records_published_behind(kind: Kind, tmp_path: Path, need: C
             records = {metadata_key(i.root_cid): issue(FileMetadata(i), signer, putter.started_at) for i in infos}
             await putter.routing.publish_records(records)
             if kind is Kind.GO:
-                await trio.sleep(1)
+                go, sender = PeerId.parse(peer.peer_id), putter.routing._values.sender
+                with trio.fail_after(DEADLINE_S):
+                    while not sender.refuses(go, next(iter(records))):  # noqa: ASYNC110
+                        await trio.sleep(0.02)
                 assert peer.peer_id in [str(info.peer) for info in await putter.routing.closest_peers(b"any")]
                 return
             own = putter.routing._values.own

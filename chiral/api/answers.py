@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ HEARTBEAT_S = 10.0
 """A line stream that has begun never stays silent longer, so that a client may give up on a dead node."""
 
 
-class Answer(Response):
+class Answer(Response, ABC):
     """Runs `work` while watching the client, then `end` or `fail`; subclasses say what is sent.
 
     The end is sent after the watching is over, because the server reports the request as closed while it sends that,
@@ -63,9 +64,9 @@ class Answer(Response):
         else:
             await self.end(send)
 
+    @abstractmethod
     async def work(self, send: Send) -> None:
         """Produce the answer, sending what can be sent meanwhile; cancelled when the client goes away."""
-        raise NotImplementedError
 
     async def end(self, send: Send) -> None:
         """Send what is left of an answer that was produced."""

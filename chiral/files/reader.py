@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol, Self
@@ -39,15 +40,15 @@ class Reading(Protocol):
         ...
 
 
-class Pieces:
+class Pieces(ABC):
     """Iterating over what a subclass gives batch by batch."""
 
     def __init__(self) -> None:
         self._pieces: deque[Piece] = deque()
 
+    @abstractmethod
     async def next_batch(self) -> list[Piece] | None:
         """The next few pieces, or None at the end."""
-        raise NotImplementedError
 
     def __aiter__(self) -> Self:
         return self

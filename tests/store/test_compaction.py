@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import select
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ from chiral.store.layout import COMPACTING_DIRECTORY
 from chiral.store.room import DATA_FILE
 from chiral.store.settings import StoreSettings
 from chiral.store.store import Store, open_store
+from tests.store.killing import run_and_kill
 
 CHILD = Path(__file__).with_name("compaction_child.py")
 QUICK = StoreSettings(durable=False)
@@ -194,28 +194,12 @@ def test_what_a_cut_one_left_is_removed(tmp_path: Path) -> None:
     assert not left.exists()
 
 
-def run_and_kill(directory: Path, first: int, rng: random.Random) -> list[str]:
-    """What a child that stores and compacts acknowledged before it was killed."""
-    lines: list[str] = []
-    with subprocess.Popen(
-        [sys.executable, str(CHILD), str(directory), str(first)], stdout=subprocess.PIPE, text=True
-    ) as child:
-        assert child.stdout is not None
-        for _ in range(rng.randrange(3, 30)):
-            lines.append(child.stdout.readline())
-        # An instant that nothing marks: the child writes on while this waits for what never comes.
-        select.select([], [], [], rng.uniform(0, 0.02))
-        child.kill()
-        lines += child.stdout.readlines()
-    return [line for line in lines if line.endswith("\n")]
-
-
 async def test_killed_while_it_compacts_nothing_is_lost(tmp_path: Path) -> None:
     rng = random.Random(SEED)
     compacted = 0
     held: list[CID] = []
     for round_ in range(6):
-        said = run_and_kill(tmp_path, round_ * 1_000, rng)
+        said = run_and_kill(CHILD, tmp_path, round_ * 1_000, rng, range(3, 30))
         compacted += sum(line == "compacted\n" for line in said)
         held += [CID.parse(line.split()[1]) for line in said if line.startswith("put")]
         async with open_store(tmp_path, StoreSettings(durable=False, verify_on_read=True)) as store:

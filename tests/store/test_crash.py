@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import random
-import select
-import subprocess
-import sys
 from pathlib import Path
 
 from chiral.block.cid import CID
 from chiral.store.settings import StoreSettings
 from chiral.store.store import Store, open_store
+from tests.store.killing import run_and_kill
 
 CHILD = Path(__file__).with_name("crash_child.py")
 KILLS = 8
@@ -22,23 +20,6 @@ assert _spec is not None
 assert _spec.loader is not None
 crash_child = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(crash_child)
-
-
-def run_and_kill(directory: Path, first: int, rng: random.Random) -> list[str]:
-    """What a child acknowledged before it was killed, some instants after one of its first acknowledgements."""
-    lines: list[str] = []
-    with subprocess.Popen(
-        [sys.executable, str(CHILD), str(directory), str(first)], stdout=subprocess.PIPE, text=True
-    ) as child:
-        assert child.stdout is not None
-        for _ in range(rng.randrange(1, 40)):
-            lines.append(child.stdout.readline())
-        # An instant that nothing marks: the child writes on while this waits for what never comes.
-        select.select([], [], [], rng.uniform(0, 0.02))
-        child.kill()
-        lines += child.stdout.readlines()
-    # The kill may have cut the last line; a full line was printed after its acknowledgement.
-    return [line for line in lines if line.endswith("\n")]
 
 
 async def check(store: Store, said: list[str]) -> None:
@@ -73,7 +54,7 @@ async def test_killed_at_any_instant(tmp_path: Path) -> None:
     rng = random.Random(SEED)
     said: list[str] = []
     for round_ in range(KILLS):
-        said += run_and_kill(tmp_path, round_ * 10_000, rng)
+        said += run_and_kill(CHILD, tmp_path, round_ * 10_000, rng, range(1, 40))
         async with open_store(tmp_path, StoreSettings(verify_on_read=True)) as store:
             await check(store, said)
     assert sum(line.startswith("added") for line in said) >= KILLS

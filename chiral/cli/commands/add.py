@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
 from chiral.api.local_path import unreadable
 from chiral.cli.adding import adding_options, asked, asked_of_tree
 from chiral.cli.batch import BatchAdder, Found, LocalFile, Tell
-from chiral.cli.client import Client, Progress
+from chiral.cli.client import Client
 from chiral.cli.faults import error_of
 from chiral.cli.novelty import Novelty
 from chiral.cli.options import client_command, json_option
 from chiral.cli.printing import is_text, note, print_json, printable
 from chiral.cli.progress import files_progress_bar, progress_bar
 from chiral.cli.quantities import Lifetime, lifetime_of
+from chiral.cli.upload_source import opened, parts
 from chiral.errors import ChiralError, FileAccessError, UsageError
 
-_PART_BYTES = 1 << 18
 _FILE_KEYS = ("cid", "dag_cid", "name", "size", "chunks", "new_blocks", "new_bytes", "known")
 _TREE_KEYS = (*_FILE_KEYS, "files", "directories", "links", "failed")
 STDIN = "-"
@@ -173,8 +173,8 @@ def add_one(client: Client, path: str, name: str | None, *, show: bool, how: Map
     if path == STDIN:
         if name is None:
             raise _nameless()
-        parts = _parts(sys.stdin.buffer, None, lambda done, total: None)
-        return client.upload("/files", parts, query={"name": name, **options})
+        given = parts(sys.stdin.buffer, None, lambda done, total: None)
+        return client.upload("/files", given, query={"name": name, **options})
     file = Path(os.path.abspath(path))
     size = _readable_size(file)
     shown = os.fsencode(name or file.name).decode("utf-8", "replace")
@@ -182,8 +182,8 @@ def add_one(client: Client, path: str, name: str | None, *, show: bool, how: Map
         if client.local and is_text(str(file)):
             body = {"path": str(file), "name": shown, **options}
             return client.lines("POST", "/files", body=body, progress=progress)
-        with _opened(file) as source:
-            return client.upload("/files", _parts(source, size, progress), query={"name": shown, **options})
+        with opened(file) as source:
+            return client.upload("/files", parts(source, size, progress), query={"name": shown, **options})
 
 
 def _nameless() -> UsageError:
@@ -195,28 +195,7 @@ def _readable_size(file: Path) -> int:
     try:
         if file.is_dir():
             raise FileAccessError(f"{file} is a directory", hint="add it by itself")
-        with _opened(file):
+        with opened(file):
             return file.stat().st_size
     except OSError as error:
         raise unreadable(file, error) from error
-
-
-def _opened(file: Path) -> BinaryIO:
-    try:
-        return open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    except OSError as error:
-        raise unreadable(file, error) from error
-
-
-def _parts(source: BinaryIO, size: int | None, progress: Progress) -> Iterator[bytes]:
-    done = 0
-    while True:
-        try:
-            part = source.read(_PART_BYTES)
-        except OSError as error:
-            raise FileAccessError(f"cannot read {source.name}: {error.strerror}") from error
-        if not part:
-            return
-        done += len(part)
-        yield part
-        progress(done, size)

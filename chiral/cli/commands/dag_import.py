@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
-from chiral.api.local_path import unreadable
-from chiral.cli.client import Client, Progress
+from chiral.cli.client import Client
 from chiral.cli.options import client_command, json_option
 from chiral.cli.printing import is_text, note, print_json, size_text
 from chiral.cli.progress import progress_bar
+from chiral.cli.upload_source import opened, parts
 from chiral.errors import FileAccessError
 
 STDIN = "-"
@@ -40,18 +39,18 @@ def command(client: Client, file: str, name: str | None, pin_roots: bool, no_pro
     query = {"name": name, "pin_roots": pin_roots}
     with progress_bar(f"import {file}", wanted=not no_progress) as progress:
         if file == STDIN:
-            parts = _parts(sys.stdin.buffer, None, progress)
-            imported = client.upload("/dag/import", parts, query=query, timeout_s=_ANSWER_S)
+            given = parts(sys.stdin.buffer, None, progress, _PART_BYTES)
+            imported = client.upload("/dag/import", given, query=query, timeout_s=_ANSWER_S)
         else:
             path = Path(os.path.abspath(file))
-            with _opened(path) as source:
+            with _archive(path) as source:
                 if client.local and is_text(str(path)):
                     body = {"path": str(path), **query}
                     imported = client.lines("POST", "/dag/import", body=body, progress=progress)
                 else:
                     query["name"] = name or os.fsencode(path.name).decode("utf-8", "replace").removesuffix(".car")
-                    parts = _parts(source, path.stat().st_size, progress)
-                    imported = client.upload("/dag/import", parts, query=query, timeout_s=_ANSWER_S)
+                    given = parts(source, path.stat().st_size, progress, _PART_BYTES)
+                    imported = client.upload("/dag/import", given, query=query, timeout_s=_ANSWER_S)
     _show(imported, as_json)
 
 
@@ -78,24 +77,7 @@ def _state(root: Any) -> str:
     return "pinned" if root["pinned"] else "whole"
 
 
-def _opened(file: Path) -> BinaryIO:
-    try:
-        if file.is_dir():
-            raise FileAccessError(f"{file} is a directory", hint="name an archive")
-        return open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    except OSError as error:
-        raise unreadable(file, error) from error
-
-
-def _parts(source: BinaryIO, size: int | None, progress: Progress) -> Iterator[bytes]:
-    done = 0
-    while True:
-        try:
-            part = source.read(_PART_BYTES)
-        except OSError as error:
-            raise FileAccessError(f"cannot read {source.name}: {error.strerror}") from error
-        if not part:
-            return
-        done += len(part)
-        yield part
-        progress(done, size)
+def _archive(file: Path) -> BinaryIO:
+    if file.is_dir():
+        raise FileAccessError(f"{file} is a directory", hint="name an archive")
+    return opened(file)
